@@ -1,0 +1,98 @@
+"""Makes the environment in `.venv`: locked packages, then the project itself. Runs on any Python 3.11 or newer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / "requirements.lock"
+WORDS = {
+    "program": "Installing the packages the program needs",
+    "tests and checks": "Installing what tests and checks need",
+    "node": "Installing Node.js",
+}
+
+
+def part(name: str) -> str:
+    """Return one part of the lock file."""
+    found = re.search(rf"^# --- {re.escape(name)} ---\n(.*?)(?=^# --- |\Z)", LOCK.read_text(), re.MULTILINE | re.DOTALL)
+    if found is None:
+        sys.exit(f"requirements.lock has no part {name!r}. Get the file back from the project's history.")
+    return found[1]
+
+
+def wanted(name: str) -> str:
+    """Return what changes whenever a part has to be installed anew."""
+    what = [sys.version, str(VENV), part(name)]
+    if name == "program":  # Of the project file only what the installation depends on; rules for linters do not.
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        what += [json.dumps([project["build-system"], project["project"], project["tool"]["hatch"]])]
+        what += [(ROOT / "src" / "pipulate" / "_version.py").read_text()]
+    return hashlib.sha256("\0".join(what).encode()).hexdigest()
+
+
+def run(*command: str | Path) -> None:
+    """Run a command; what it says is shown only if it fails."""
+    environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        sys.stderr.write(done.stdout + done.stderr)
+        raise subprocess.CalledProcessError(done.returncode, [str(each) for each in command])
+
+
+def make_environment() -> None:
+    """Make the environment, where there is none that works at this place."""
+    place = VENV / ".place"  # Scripts in an environment name its folder, so one that was moved is made anew.
+    has_pip = (
+        PYTHON.exists()
+        and subprocess.run([PYTHON, "-c", "import pip"], check=False, capture_output=True).returncode == 0
+    )
+    if not has_pip or not place.exists() or place.read_text() != str(VENV):
+        run(sys.executable, "-m", "venv", "--clear", VENV)
+        place.write_text(str(VENV))
+
+
+def install(name: str) -> None:
+    """Install one part of the lock file, every package checked against its hash."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(part(name))
+        file.flush()
+        run(PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--requirement", file.name)
+    if name == "program":
+        run(PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT)
+
+
+def main() -> None:
+    """Install the parts that are named on the command line, where that was not done before."""
+    for name in sys.argv[1:]:
+        mark = VENV / f".{name.split()[0]}"
+        if mark.exists() and mark.read_text() == wanted(name):
+            continue
+        print(f"{WORDS[name]} (once) ...", flush=True)
+        make_environment()
+        install(name)
+        mark.write_text(wanted(name))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError:
+        sys.exit(
+            "The environment could not be made; the reason stands above. If it is the network or the package index,"
+            " run the same command again later: it goes on where it stopped."
+        )
+    except OSError as error:
+        sys.exit(f"The environment could not be made: {error}.")
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command goes on from here.")

@@ -1,0 +1,1 @@
+"""The apps in the box. Each is one file that uses only what any plugin may use."""

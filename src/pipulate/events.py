@@ -1,0 +1,61 @@
+"""What happened in this process, told to whoever listens: the link between a commit and the pages that are open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RunChanged:
+    """A run has a new version in the store.
+
+    Attributes:
+        run: Id of the run.
+        version: Its newest version.
+        tab: The browser tab that did it, or None.
+    """
+
+    run: str
+    version: int
+    tab: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesAdded:
+    """A conversation has new messages in the store, up to and with `seq`."""
+
+    conversation: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppsChanged:
+    """The set of apps changed; `modules` are those that were added, replaced or removed."""
+
+    modules: frozenset[str]
+
+
+Happening = RunChanged | MessagesAdded | AppsChanged
+Listener = Callable[[Happening], Any]
+
+
+class Bus:
+    """Calls every listener, in the order they came, from the thread that publishes (the event loop's).
+
+    A listener must not wait and must not raise: it puts the happening where it will be dealt with and returns.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Add a listener; call what comes back to remove it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def publish(self, happening: Happening) -> None:
+        """Tell every listener."""
+        for listener in tuple(self._listeners):
+            listener(happening)

@@ -1,0 +1,158 @@
+"""Runs the code of a plugin file, and says what is wrong with it where it fails."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from pipulate.plugins.files import PluginFile
+from pipulate.workflows.definition import Workflow, workflows_in
+from pipulate.workflows.findings import Finding
+
+PACKAGE = "plugins"
+IN_BOX = "pipulate.builtin"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of running a plugin file.
+
+    Attributes:
+        workflow: Its app, or None.
+        findings: Everything that is wrong; the app is usable only where there are none.
+    """
+
+    workflow: Workflow | None
+    findings: tuple[Finding, ...] = field(default=())
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the files of a folder importable as `plugins.<file>`, and its helper modules by their plain name."""
+    package = ModuleType(PACKAGE)
+    package.__path__ = [str(folder)]
+    sys.modules[PACKAGE] = package
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))  # At the end: a plugin must not stand in for a library.
+
+
+def load(file: PluginFile) -> Loaded:
+    """Run a plugin file beside the version that is in use, and check what it declares.
+
+    Whatever it raises, SystemExit and KeyboardInterrupt included, becomes a finding; so does whatever looking at what
+    it declares raises.
+    """
+    name = f"{IN_BOX if file.is_in_box else PACKAGE}.{file.path.stem}"
+    before = sys.modules.get(name)
+    try:
+        return _checked(_run(name, file.path), file)
+    except BaseException as error:  # noqa: BLE001 - plugin border: a file can raise anything
+        if before is not None:
+            sys.modules[name] = before
+        else:
+            sys.modules.pop(name, None)
+        return Loaded(None, (_why(error, file.path),))
+
+
+def _run(name: str, path: Path) -> ModuleType:
+    source = path.read_bytes()
+    linecache.checkcache(str(path))
+    spec = spec_from_file_location(name, path)
+    assert spec is not None  # noqa: S101 - the name ends in .py, so there is a loader
+    module = module_from_spec(spec)
+    module.__dict__["_original_filename"] = path.stem
+    sys.modules[name] = module
+    # Compiled from the source each time: a cached compilation is trusted by time and size, and two quick saves of
+    # equal length would run the old code.
+    exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - running plugins is what this is for
+    return module
+
+
+def _checked(module: ModuleType, file: PluginFile) -> Loaded:
+    workflows = [each for each in workflows_in(vars(module)) if _declared_in(each, module)]
+    if not workflows:
+        message = "This file declares no app. An app begins with: app = Workflow('name')"
+        return Loaded(None, (Finding("P004", message, str(file.path)),))
+    workflow, *others = workflows
+    findings = workflow.prepare()
+    if others:
+        names = ", ".join(repr(each.name) for each in others)
+        findings.append(Finding("P008", f"One file is one app; put {names} into a file of its own.", str(file.path)))
+    return Loaded(workflow, tuple(findings))
+
+
+def _declared_in(workflow: Workflow, module: ModuleType) -> bool:
+    """Tell whether a workflow was made by this file, and not imported from another one."""
+    return workflow.module in ("", module.__name__)
+
+
+def _why(error: BaseException, path: Path) -> Finding:
+    if isinstance(error, OSError) and error.filename == str(path):
+        return Finding("P007", f"The file cannot be read: {error.strerror}.", str(path))
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return Finding("P001", f"{type(error).__name__}: {error.msg}", str(path), error.lineno or 0)
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename == str(path)]
+    line = frames[-1].lineno or 0 if frames else 0
+    text = _text_of(error).strip().splitlines()
+    hint = ""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        hint = f" Install it with: pip install {error.name.split('.')[0]}"
+    return Finding("P001", f"{type(error).__name__}: {text[0] if text else 'no message'}.{hint}", str(path), line)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - plugin border: an error of its own may have no text
+        return ""
+
+
+class Import:
+    """A plugin file being run on a thread of its own, which can be looked at but not stopped."""
+
+    def __init__(self, file: PluginFile, run: Callable[[PluginFile], Loaded] = load) -> None:
+        self.file = file
+        self.result: Loaded | None = None
+        self._run = run
+        self._done = threading.Event()
+        self._callback: Callable[[Loaded], None] | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name=f"import {file.name}", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end; tell whether it came."""
+        return self._done.wait(seconds)
+
+    def when_done(self, callback: Callable[[Loaded], None]) -> None:
+        """Call back at the end, on the import's own thread; at once where it has come already."""
+        with self._lock:
+            if self.result is None:
+                self._callback = callback
+                return
+        callback(self.result)
+
+    def hangs_on(self) -> int:
+        """Return the line of the file that is running just now, or 0."""
+        frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - the documented way to look
+        line = 0
+        while frame is not None:
+            if frame.f_code.co_filename == str(self.file.path):
+                line = frame.f_lineno
+                break
+            frame = frame.f_back
+        return line
+
+    def _work(self) -> None:
+        result = self._run(self.file)
+        with self._lock:
+            self.result = result
+        self._done.set()
+        if self._callback is not None:
+            self._callback(result)

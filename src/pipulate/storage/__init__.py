@@ -1,0 +1,1 @@
+"""Everything that is stored: the only code that sees a driver or SQL."""

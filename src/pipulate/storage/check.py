@@ -1,0 +1,80 @@
+"""Whether a store holds together: every run is what its journal adds up to, every file is there and unchanged."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipulate.errors import StorageError
+from pipulate.storage import journal, ledger
+from pipulate.storage.database import Transaction
+from pipulate.storage.files import FileStore
+from pipulate.storage.journal import Event
+from pipulate.storage.sqlite import open_read_only
+
+
+def check_sqlite_file(path: Path) -> Iterator[str]:
+    """Yield what SQLite itself finds wrong with its file."""
+    try:
+        connection = open_read_only(path)
+        try:
+            for (line,) in connection.execute("PRAGMA integrity_check(20)"):
+                if line != "ok":
+                    yield f"database: {line}"
+            for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+                yield f"database: row {row} of {table} refers to a row of {parent} that is not there"
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        yield f"database: {error}"
+
+
+def check_runs(tx: Transaction, files: FileStore) -> Iterator[str]:
+    """Yield what is wrong with the runs of a store."""
+    after = ""
+    while rows := tx.all("SELECT id FROM runs WHERE id > :after ORDER BY id LIMIT 500", after=after):
+        for (run,) in rows:
+            yield from _check_run(tx, files, run)
+        after = rows[-1][0]
+
+
+def _check_run(tx: Transaction, files: FileStore, run: str) -> Iterator[str]:
+    row = ledger.find(tx, run)
+    name = f"run {row.app}/{row.key} ({run})"
+    try:
+        events = ledger.events(tx, run)
+        if [event.version for event in events] != list(range(1, row.version + 1)):
+            yield f"{name}: its journal has {len(events)} events where version {row.version} was expected"
+            return
+        folded = journal.fold(events)
+        named = {file["sha256"] for value in map(_value, events) if (file := value.get("$file")) is not None}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        yield f"{name}: its journal does not add up ({error!r})"
+        return
+    try:
+        state = ledger.state_of(tx, row)
+    except ValueError as error:
+        yield f"{name}: its values cannot be read ({error})"
+        return
+    for what in ("steps", "offers", "editing", "editing_version", "lock"):
+        if getattr(folded, what) != getattr(state, what):
+            yield f"{name}: {what} differ from what its journal adds up to"
+    yield from _check_files(tx, files, run, name, named)
+
+
+def _check_files(tx: Transaction, files: FileStore, run: str, name: str, named: set[str]) -> Iterator[str]:
+    listed = {sha256 for (sha256,) in tx.all("SELECT sha256 FROM run_files WHERE run = :run", run=run)}
+    for sha256 in sorted(named - listed):
+        yield f"{name}: a file that its journal names is not listed ({sha256[:12]})"
+    for sha256 in sorted(listed):
+        try:
+            files.read(run, sha256)
+        except StorageError as error:
+            yield f"{name}: {error}"
+
+
+def _value(event: Event) -> Mapping[str, Any]:
+    """Return the value an event carries, or nothing."""
+    return event.data["value"] if event.kind in (journal.SUBMITTED, journal.COMPUTED) else {}

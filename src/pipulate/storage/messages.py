@@ -1,0 +1,107 @@
+"""Conversations: append-only lists of messages, each in the order its transactions committed.
+
+The number of a message is taken from its conversation's row in the transaction that writes it. The row stays locked
+until the commit, so whoever has read up to number n has missed nothing below n. A run's conversation has the run's id.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pipulate.storage.database import Transaction
+from pipulate.storage.journal import Event
+
+PAGE = 200
+"""Most messages read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message.
+
+    Attributes:
+        seq: Its number in the conversation, from 1, without gaps.
+        at: Moment, as `_clock.to_text` writes it.
+        actor: Id of the person.
+        role: `user` for what a person wrote, `event` for what happened in the run.
+        text: What was written; empty for an event.
+        event: What happened, or None.
+    """
+
+    seq: int
+    at: str
+    actor: str
+    role: str
+    text: str
+    event: Event | None
+
+
+def general(owner: str) -> str:
+    """Return the id of the conversation a person has outside every run."""
+    return f"user:{owner}"
+
+
+def open_conversation(tx: Transaction, conversation: str) -> None:
+    """Begin a conversation; nothing happens where it exists."""
+    tx.run("INSERT INTO conversations (id, last) VALUES (:id, 0) ON CONFLICT (id) DO NOTHING", id=conversation)
+
+
+def add(tx: Transaction, conversation: str, at: str, actor: str, role: str, text: str) -> int:
+    """Append what somebody wrote; return its number."""
+    return _append(tx, conversation, at, actor, role, text, None)
+
+
+def add_event(tx: Transaction, run: str, at: str, actor: str, version: int) -> int:
+    """Append a reference to an event of the run's journal; return its number."""
+    return _append(tx, run, at, actor, "event", None, version)
+
+
+def after(tx: Transaction, conversation: str, seq: int, limit: int = PAGE) -> list[Message]:
+    """Return the messages that follow number `seq`, oldest first, at most `limit`."""
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM {_JOINED} WHERE m.conversation = :conversation AND m.seq > :seq"  # noqa: S608
+        " ORDER BY m.seq LIMIT :limit",
+        conversation=conversation, seq=seq, limit=limit,
+    )  # fmt: skip
+    return [_message(row) for row in rows]
+
+
+def before(tx: Transaction, conversation: str, seq: int | None = None, limit: int = PAGE) -> list[Message]:
+    """Return the messages just before number `seq` (the newest where it is None), oldest first, at most `limit`."""
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM {_JOINED} WHERE m.conversation = :conversation AND m.seq < :seq"  # noqa: S608
+        " ORDER BY m.seq DESC LIMIT :limit",
+        conversation=conversation, seq=seq if seq is not None else 2**31 - 1, limit=limit,
+    )  # fmt: skip
+    return [_message(row) for row in reversed(rows)]
+
+
+_COLUMNS = "m.seq, m.at, m.actor, m.role, m.text, e.version, e.at, e.actor, e.tab, e.kind, e.step, e.data"
+_JOINED = "messages m LEFT JOIN run_events e ON e.run = m.conversation AND e.version = m.event"
+
+
+def _append(
+    tx: Transaction, conversation: str, at: str, actor: str, role: str, text: str | None, event: int | None
+) -> int:
+    row = tx.one(
+        "INSERT INTO conversations (id, last) VALUES (:id, 1)"
+        " ON CONFLICT (id) DO UPDATE SET last = conversations.last + 1 RETURNING last",
+        id=conversation,
+    )
+    assert row is not None  # noqa: S101 - an upsert always returns a row
+    seq: int = row[0]
+    tx.run(
+        "INSERT INTO messages (conversation, seq, at, actor, role, text, event)"
+        " VALUES (:conversation, :seq, :at, :actor, :role, :text, :event)",
+        conversation=conversation, seq=seq, at=at, actor=actor, role=role,
+        text=json.dumps(text) if text is not None else None, event=event,
+    )  # fmt: skip
+    return seq
+
+
+def _message(row: Any) -> Message:
+    seq, at, actor, role, text, version, e_at, e_actor, tab, kind, step, data = row
+    event = Event(version, e_at, e_actor, tab, kind, step, json.loads(data)) if version is not None else None
+    return Message(seq, at, actor, role, json.loads(text) if text else "", event)

@@ -1,0 +1,121 @@
+"""All tables of a store at one moment, for backups and checks; and filling an empty store with them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipulate.errors import StorageError
+from pipulate.storage.database import Transaction
+from pipulate.storage.sqlite import SqliteTransaction, open_read_only
+
+TABLES = ("profiles", "runs", "run_events", "run_steps", "run_files", "conversations", "messages", "key_values")
+"""Every table, those that others refer to first."""
+
+_BATCH = 500
+_REVISION = "SELECT version_num FROM alembic_version"
+
+
+class Source(Protocol):
+    """A store to be read from end to end, as of one moment."""
+
+    revision: str
+
+    def tables(self) -> Iterator[tuple[str, list[str], Iterator[Sequence[Any]]]]:
+        """Yield each table: its name, its columns, its rows. The rows of one have to be used up before the next."""
+        ...
+
+
+class SqliteSource:
+    """A SQLite file, read through a connection of its own while others write."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.revision = str(connection.execute(_REVISION).fetchone()[0])
+
+    def tables(self) -> Iterator[tuple[str, list[str], Iterator[Sequence[Any]]]]:
+        """Yield each table."""
+        for table in TABLES:
+            cursor = self._connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from the tuple above
+            yield table, [column[0] for column in cursor.description], iter(cursor)
+
+
+class PostgresSource:
+    """A PostgreSQL database, read through a connection of its own while others write."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.revision = str(connection.execute(_REVISION).fetchone()[0])
+
+    def tables(self) -> Iterator[tuple[str, list[str], Iterator[Sequence[Any]]]]:
+        """Yield each table."""
+        for table in TABLES:
+            with self._connection.cursor(name=f"backup_{table}") as cursor:
+                cursor.itersize = _BATCH
+                cursor.execute(f"SELECT * FROM {table}")  # noqa: S608 - as above
+                yield table, [column.name for column in cursor.description], iter(cursor)
+
+
+@contextmanager
+def reading_sqlite(path: Path) -> Iterator[tuple[SqliteSource, Transaction]]:
+    """Open a SQLite store at one moment.
+
+    Raises:
+        StorageError: If it cannot be read.
+    """
+    try:
+        connection = open_read_only(path)
+    except sqlite3.Error as error:
+        raise StorageError(f"The database cannot be read ({error}).") from error
+    try:
+        connection.execute("BEGIN")
+        yield SqliteSource(connection), SqliteTransaction(connection)
+    except sqlite3.Error as error:
+        raise StorageError(f"The database cannot be read ({error}).") from error
+    finally:
+        connection.close()
+
+
+@contextmanager
+def reading_postgres(url: str) -> Iterator[tuple[PostgresSource, Transaction]]:
+    """Open a PostgreSQL store at one moment.
+
+    Raises:
+        StorageError: If it cannot be read.
+    """
+    import psycopg  # noqa: PLC0415 - an extra
+
+    from pipulate.storage.postgres import PostgresTransaction  # noqa: PLC0415
+
+    try:
+        with psycopg.connect(url, connect_timeout=5, application_name="pipulate backup") as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            yield PostgresSource(connection), PostgresTransaction(connection)
+    except psycopg.Error as error:
+        raise StorageError(f"The database cannot be read ({error}).") from error
+
+
+def fill(connection: Any, tables: Iterable[tuple[str, list[str], Iterator[list[Any]]]]) -> None:
+    """Put rows into the tables of a store that has none yet, on an open SQLAlchemy connection."""
+    import sqlalchemy as sa  # noqa: PLC0415 - half a second to import; restoring is rare
+
+    for table in reversed(TABLES):
+        connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - names from the tuple above
+    for name, columns, rows in tables:
+        if name not in TABLES:
+            raise StorageError(f"The backup has a table this program does not know: {name}.")
+        statement = sa.text(
+            f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join(':' + each for each in columns)})"  # noqa: S608
+        )
+        batch: list[dict[str, Any]] = []
+        for row in rows:
+            batch.append(dict(zip(columns, row, strict=True)))
+            if len(batch) == _BATCH:
+                connection.execute(statement, batch)
+                batch = []
+        if batch:
+            connection.execute(statement, batch)

@@ -1,0 +1,447 @@
+"""The page of a run: its steps, its bars, and what stands in the way when two people meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipulate.storage.journal import StepValue
+from pipulate.ui.forms import fields_of, problems_without_field
+from pipulate.ui.html import (
+    Html,
+    a,
+    article,
+    button,
+    details,
+    div,
+    form,
+    h1,
+    h2,
+    header,
+    input_,
+    join,
+    li,
+    nav,
+    noscript,
+    ol,
+    p,
+    section,
+    span,
+    strong,
+    summary,
+)
+from pipulate.ui.results import result
+from pipulate.ui.words import moment, person
+from pipulate.workflows.fields import Option
+from pipulate.workflows.plan import Slot
+from pipulate.workflows.work import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    """What the form of the open step holds.
+
+    Attributes:
+        texts: Field -> texts.
+        problems: Field -> what is wrong; "" for the step as a whole.
+        options: Field -> choices that depend on the run.
+        submit_id: Id of this form.
+        is_working: The step runs by itself just now.
+        failure: Id under which the log has why it failed, or None.
+    """
+
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, tuple[Option, ...]] = field(default_factory=dict)
+    submit_id: str = ""
+    is_working: bool = False
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """Everything the page of a run shows.
+
+    Attributes:
+        view: The run.
+        slots: Its steps; all of them, or those an answer shows anew.
+        asked: The step that is asked for, or None where the run is finished.
+        open: What the form of that step holds, or None.
+        profile: Name of its profile.
+        landing: Address of its app's page, or None where the app is not installed.
+        address: Address of the run.
+        viewer: Id of the person who looks.
+        now: The moment.
+        shown: Where a past version is looked at: that version, its author and time; None for the run as it is now.
+        notice: What the person should know about what they just tried, or "".
+    """
+
+    view: RunView
+    slots: Sequence[Slot]
+    asked: Slot | None
+    open: OpenForm | None
+    profile: str
+    landing: str | None
+    address: str
+    viewer: str
+    now: datetime
+    shown: tuple[int, str, str] | None = None
+    notice: str = ""
+
+    @property
+    def is_past(self) -> bool:
+        """Whether this is a look at an earlier version, where nothing can be changed."""
+        return self.shown is not None
+
+    @property
+    def can_edit(self) -> bool:
+        """Whether steps show their editors."""
+        return not self.is_past and self.view.state.lock is None and self.view.workflow is not None
+
+
+def run_section(page: RunPage) -> Html:
+    """Return the run: head, bar, steps."""
+    row = page.view.row
+    return article(
+        run_head(page),
+        p(page.notice, class_="bar notice", role="alert") if page.notice else None,
+        bar(page),
+        ol([step_item(page, slot) for slot in page.slots], _orphans(page), class_="steps"),
+        id="run",
+        data_run=row.id,
+        data_version=row.version,
+        data_past=page.is_past,
+    )
+
+
+def run_head(page: RunPage) -> Html:
+    """Return the breadcrumb that is the title, and what can be done with the run as a whole."""
+    row = page.view.row
+    app = a(page.view.title, href=page.landing) if page.landing else span(page.view.title)
+    return header(
+        nav(
+            ol(li(app), li(page.profile), li(h1(row.key, dir="auto"), aria_current="page")),
+            aria_label="Breadcrumb",
+            class_="crumbs",
+        ),
+        div(progress_words(page), _history_link(page), _menu(page), class_="run-actions"),
+        class_="run-head",
+    )
+
+
+def progress_words(page: RunPage, *, oob: bool = False) -> Html:
+    """Return how far the run is, in words."""
+    workflow = page.view.workflow
+    if page.view.state.lock:
+        text = "Locked"
+    elif workflow is None or page.is_past:
+        text = ""
+    elif page.asked is None:
+        text = "Finished"
+    else:
+        text = f"Step {workflow.position[page.asked.step.name] + 1} of {len(workflow.order)}"
+    return span(text, id="run-progress", class_="state", hx_swap_oob="true" if oob else None)
+
+
+def bar(page: RunPage, *, oob: bool = False) -> Html:
+    """Return the line below the title: locked, past, finished, app missing; empty while a step is open."""
+    row, state = page.view.row, page.view.state
+    content: Any = None
+    kind = "bar"
+    if page.shown is not None:
+        version, actor, at = page.shown
+        kind = "bar past"
+        content = join(
+            span(
+                "You are looking at version ",
+                strong(version),
+                f" of {row.version} ",
+                f"({person(actor, page.viewer)}, ",
+                moment(at, page.now),
+                ").",
+            ),
+            div(
+                a("Back to now", href=page.address, class_="button quiet", **_into_run(page.address, push=True)),
+                None if row.locked_at else _action(page, "Go back to here", "go-back", version=version),
+                _action(page, "Copy as new run from here", "copy", version=version),
+                class_="bar-actions",
+            ),
+        )
+    elif state.lock is not None:
+        kind = "bar locked"
+        content = join(
+            span(
+                "Locked by ",
+                person(state.lock.by, page.viewer).replace("You", "you"),
+                ", ",
+                moment(state.lock.at, page.now),
+                ".",
+            ),
+            div(_action(page, "Unlock", "unlock"), class_="bar-actions"),
+        )
+    elif page.view.workflow is None:
+        kind = "bar notice"
+        content = span(
+            f"The app of this run ({row.app}) is not installed, so its values can only be looked at. "
+            "Put its file back into the plugins folder to go on."
+        )
+    elif page.asked is None:
+        kind = "bar finished"
+        content = join(
+            span("All steps are done. Lock the run to keep it as it is."),
+            div(_action(page, "Lock run", "lock", primary=True), class_="bar-actions"),
+        )
+    return div(
+        content,
+        id="run-bar",
+        class_=kind if content else "bar none",
+        hx_swap_oob="true" if oob else None,
+        role="status" if content else None,
+    )
+
+
+def step_item(page: RunPage, slot: Slot, *, oob: bool = False) -> Html:
+    """Return one step as a list item: folded when done, a card when open, a quiet label when it comes later."""
+    if slot.status in ("open", "editing") and page.can_edit:
+        kind, content = "open", _card(page, slot)
+    elif slot.status in ("done", "editing"):
+        kind, content = "done", _folded(page, slot)
+    elif slot.status == "skipped":
+        kind, content = "skipped", span(slot.step.title, span(" not needed here", class_="visually-hidden"))
+    else:
+        kind, content = (
+            "waiting",
+            join(
+                span(slot.step.title, class_="label"),
+                span(f"will be {'worked out' if slot.step.is_automatic else 'asked'} again", class_="again")
+                if slot.offer is not None and page.can_edit
+                else None,
+            ),
+        )
+    return li(
+        content,
+        id=f"step-{slot.step.name}",
+        class_=f"step {kind}",
+        aria_current="step" if kind == "open" else None,
+        hx_swap_oob="true" if oob else None,
+    )
+
+
+def _folded(page: RunPage, slot: Slot) -> Html:
+    value = slot.value
+    assert value is not None  # noqa: S101 - a done step has one
+    step = slot.step
+    given = value.data.get("input")
+    edit = None
+    if page.can_edit:
+        words, action = ("Run again", "again") if step.is_automatic else ("Edit", "revert")
+        address = _step_address(page, slot, action)
+        edit = form(
+            _hidden(page),
+            button(words, span(f" {step.title}", class_="visually-hidden"), class_="quiet edit"),
+            method="post",
+            action=address,
+            **_posts(address),
+        )
+    return join(
+        div(
+            span(step.title, class_="label"),
+            span(value.short if given is not None else "", class_="value", dir="auto"),
+            edit,
+            class_="line",
+        ),
+        _shown(slot, value),
+    )
+
+
+def _shown(slot: Slot, value: StepValue) -> Html | None:
+    """Return what the step returned, unless the line above says the same."""
+    data = value.data
+    output = data.get("output")
+    if slot.step.done_view is None:
+        says_no_more = data.get("input") is not None and output == value.short
+        return None if says_no_more else result(str(data.get("view", "tree")), output)
+    if data.get("view") == "none":
+        return None
+    try:
+        made = slot.step.done_view(slot.step.load(output))
+    except Exception as error:  # noqa: BLE001 - plugin border: a view that fails shows so in its place
+        return p(f"This result cannot be shown ({type(error).__name__}).", class_="problem")
+    return div(made, class_="result")
+
+
+def _card(page: RunPage, slot: Slot) -> Html:
+    step, opened = slot.step, page.open or OpenForm()
+    heading = f"title-{step.name}"
+    if step.is_automatic:
+        return section(
+            h2(step.title, id=heading), _automatic(page, slot, opened), class_="card", aria_labelledby=heading
+        )
+    return section(
+        h2(step.title, id=heading),
+        p(step.help, class_="help") if step.help else None,
+        form(
+            _hidden(page, opened.submit_id),
+            problems_without_field(opened.problems, step.fields),
+            fields_of(step.fields, opened.texts, opened.problems, opened.options, step.name),
+            div(
+                button("Save" if slot.status == "editing" else "Continue", type="submit", class_="primary"),
+                _keep(page, slot),
+                _cancel(page, slot),
+                class_="actions",
+            ),
+            method="post",
+            action=_step_address(page, slot),
+            novalidate=True,
+            autocomplete="off",
+            data_draft=f"{page.view.row.id}:{step.name}",
+            **_posts(_step_address(page, slot), target=f"#step-{step.name}"),
+        ),
+        class_="card",
+        aria_labelledby=heading,
+    )
+
+
+def _automatic(page: RunPage, slot: Slot, opened: OpenForm) -> Html:
+    """Return the card of a step that runs by itself: it starts as soon as the page shows it."""
+    address = _step_address(page, slot, "run")
+    if opened.failure is not None:
+        return join(
+            p("This step stopped with an error of the app. Everything before it is kept.", role="alert"),
+            p("The server's log has the details under the id ", strong(opened.failure), ".", class_="help"),
+            form(
+                _hidden(page),
+                input_(type="hidden", name="_retry", value="1"),
+                div(button("Try again", class_="primary"), class_="actions"),
+                method="post",
+                action=address,
+                **_posts(address),
+            ),
+        )
+    return form(
+        _hidden(page),
+        p("Working …", class_="working", role="status"),
+        noscript(button("Run this step", class_="primary")),
+        method="post",
+        action=address,
+        hx_trigger="load",
+        **_posts(address),
+    )
+
+
+def _keep(page: RunPage, slot: Slot) -> Html | None:
+    if slot.offer is None or not slot.is_unchanged:
+        return None
+    address = _step_address(page, slot, "keep")
+    return button(
+        "Keep as it is",
+        span(f": {slot.offer.short}", class_="visually-hidden"),
+        class_="secondary",
+        formaction=address,
+        **_posts(address),
+    )
+
+
+def _cancel(page: RunPage, slot: Slot) -> Html | None:
+    if slot.status != "editing":
+        return None
+    address = f"/-/runs/{page.view.row.id}/cancel-edit"
+    return button("Cancel edit", class_="quiet", formaction=address, data_drops_draft=True, **_posts(address))
+
+
+def _orphans(page: RunPage) -> Html | None:
+    """Return values of steps that the app no longer has, so that nothing that was ever given is out of sight."""
+    known = {slot.step.name for slot in page.slots}
+    left = {name: value for name, value in page.view.state.steps.items() if name not in known}
+    if not left:
+        return None
+    return join(
+        li(
+            div(span(name, class_="label"), span(value.short, class_="value", dir="auto"), class_="line"),
+            result(str(value.data.get("view", "tree")), value.data.get("output")),
+            class_="step done orphan",
+        )
+        for name, value in sorted(left.items(), key=lambda item: item[1].version)
+    )
+
+
+def _history_link(page: RunPage) -> Html:
+    address = f"/-/runs/{page.view.row.id}/history"
+    return a(
+        "History", href=address, class_="button quiet", hx_get=address, hx_target="#drawer", hx_swap="innerHTML",
+        data_opens="drawer",
+    )  # fmt: skip
+
+
+def _menu(page: RunPage) -> Html:
+    row = page.view.row
+    locked = page.view.state.lock is not None
+    rename = form(
+        _hidden(page),
+        div(
+            input_(name="key", value=row.key, aria_label="New key", dir="auto", autocomplete="off"),
+            button("Rename", class_="secondary"),
+            class_="inline",
+        ),
+        method="post",
+        action=f"/-/runs/{row.id}/rename",
+        **_posts(f"/-/runs/{row.id}/rename"),
+    )
+    return details(
+        summary("More", class_="button quiet", aria_label="More actions for this run"),
+        div(
+            _action(page, "Copy as new run", "copy"),
+            a("Export to a file", href=f"/-/runs/{row.id}/export", class_="button quiet", download=True),
+            None if locked or page.is_past else rename,
+            None if locked or page.is_past else _action(page, "Delete", "delete", danger=True),
+            p("Unlock the run to rename or delete it.", class_="help") if locked else None,
+            class_="menu-body",
+        ),
+        class_="menu right",
+        data_menu=True,
+    )
+
+
+def _action(
+    page: RunPage, words: str, name: str, *, version: int | None = None, primary: bool = False, danger: bool = False
+) -> Html:
+    """Return a button that does something to the run as a whole."""
+    address = f"/-/runs/{page.view.row.id}/{name}"
+    kind = "primary" if primary else "quiet danger" if danger else "secondary" if name != "delete" else "quiet"
+    return form(
+        _hidden(page),
+        input_(type="hidden", name="version", value=version) if version is not None else None,
+        button(words, class_=kind),
+        method="post",
+        action=address,
+        **_posts(address),
+    )
+
+
+def _hidden(page: RunPage, submit_id: str = "") -> Html:
+    """Return what every form of a run names: the version it was made for, and its own id."""
+    return join(
+        input_(type="hidden", name="_seen", value=page.view.row.version),
+        input_(type="hidden", name="_submit", value=submit_id) if submit_id else None,
+    )
+
+
+def _posts(address: str, *, target: str = "#run") -> dict[str, str]:
+    return {"hx_post": address, "hx_target": target, "hx_swap": "outerHTML", "hx_sync": "this:drop"}
+
+
+def _into_run(address: str, *, push: bool = False) -> dict[str, str | None]:
+    return {
+        "hx_get": address,
+        "hx_target": "#run",
+        "hx_select": "#run",
+        "hx_swap": "outerHTML",
+        "hx_push_url": "true" if push else None,
+    }
+
+
+def _step_address(page: RunPage, slot: Slot, action: str = "") -> str:
+    address = f"/-/runs/{page.view.row.id}/steps/{slot.step.name}"
+    return f"{address}/{action}" if action else address

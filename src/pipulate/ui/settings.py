@@ -1,0 +1,166 @@
+"""The pages about plugins and profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipulate.storage.profiles import Profile
+from pipulate.ui.html import (
+    Html,
+    a,
+    button,
+    code,
+    div,
+    form,
+    h1,
+    h2,
+    header,
+    input_,
+    join,
+    label,
+    li,
+    p,
+    section,
+    small,
+    span,
+    table,
+    table_rows,
+    tbody,
+    th,
+    thead,
+    tr,
+    ul,
+)
+from pipulate.workflows.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class PluginLine:
+    """A plugin file as its page shows it.
+
+    Attributes:
+        file: Name of the file.
+        module: Its page address without the slash.
+        title: Title of its app, or "".
+        state: `loaded`, `failed`, `hanging`, `skipped`, `loading`.
+        is_in_box: Whether it came with the program.
+        findings: What is wrong with it.
+        is_old: Whether an older version of the file is still in use because the new one fails.
+    """
+
+    file: str
+    module: str
+    title: str
+    state: str
+    is_in_box: bool
+    findings: Sequence[Finding]
+    is_old: bool
+
+
+def plugins_page(lines: Sequence[PluginLine], folder: str, program: str) -> Html:
+    """Return the list of plugin files with what is wrong with each."""
+    return join(
+        header(
+            h1("Plugins"),
+            p("Every Python file in ", code(folder), " is an app. Changes take effect when you save.", class_="lead"),
+            class_="page-head",
+        ),
+        div(
+            table(
+                thead(tr(th(name, scope="col") for name in ("File", "App", "State", "What to know"))),
+                tbody(table_rows((_row(line) for line in lines), ("file", "app", "state", "what"))),
+                class_="runs plugins",
+            ),
+            class_="scroll",
+        ),
+        section(
+            h2("Add an app"),
+            p(
+                "In a terminal: ",
+                code(f"{program} new plugin my_app"),
+                ". It writes a small app you can change at once.",
+            ),
+        ),
+    )
+
+
+def _row(line: PluginLine) -> list[Html | str]:
+    retry = None
+    if line.state in ("skipped", "failed", "hanging"):
+        retry = form(
+            input_(type="hidden", name="file", value=line.file),
+            button("Try again", span(f" {line.file}", class_="visually-hidden"), class_="quiet"),
+            method="post",
+            action="/-/plugins/retry",
+        )
+    findings = ul(
+        li(code(each.code), " ", each.message, small(f" {each.file}:{each.line}" if each.line else "", class_="where"))
+        for each in line.findings
+    )
+    return [
+        join(line.file, small(" in the box") if line.is_in_box else None),
+        a(line.title, href=f"/{line.module}") if line.state == "loaded" else line.title,
+        join(
+            span(line.state.capitalize(), class_=f"plugin-state {line.state}"),
+            small(" the version before is still in use") if line.is_old else None,
+        ),
+        join(findings if line.findings else None, retry),
+    ]
+
+
+def profiles_page(
+    profiles: Sequence[Profile], current: str, typed: Mapping[str, str], problems: Mapping[str, str]
+) -> Html:
+    """Return the list of profiles, each with its name to change, and the field for a new one.
+
+    Args:
+        profiles: All profiles.
+        current: Id of the chosen one.
+        typed: Profile id ("" for the new one) -> the name that was typed.
+        problems: Profile id ("" for the new one) -> what is wrong with it.
+    """
+    return join(
+        header(
+            h1("Profiles"),
+            p("A profile is a customer or a project. Lists show the runs of the profile you chose.", class_="lead"),
+            class_="page-head",
+        ),
+        ul(
+            (
+                li(
+                    _name_form(
+                        each.id, typed.get(each.id, each.name), problems.get(each.id), is_current=each.id == current
+                    )
+                )
+                for each in profiles
+            ),
+            class_="plain",
+        ),
+        section(h2("Add a profile"), _name_form("", typed.get("", ""), problems.get(""), is_current=False)),
+    )
+
+
+def _name_form(profile: str, name: str, problem: str | None, *, is_current: bool) -> Html:
+    id_ = f"profile-{profile or 'new'}"
+    return form(
+        label("Name" if not profile else "Name, chosen now" if is_current else "Name", for_=id_),
+        div(
+            input_(
+                id=id_,
+                name="name",
+                value=name,
+                autocomplete="off",
+                dir="auto",
+                aria_invalid="true" if problem else None,
+                aria_describedby=f"{id_}-problem" if problem else None,
+            ),
+            button("Rename" if profile else "Add", class_="secondary" if profile else "primary"),
+            class_="inline",
+        ),
+        small(problem, id=f"{id_}-problem", class_="problem", role="alert") if problem else None,
+        input_(type="hidden", name="profile", value=profile) if profile else None,
+        method="post",
+        action="/-/profiles",
+        class_="start",
+    )

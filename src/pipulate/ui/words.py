@@ -1,0 +1,37 @@
+"""Times and people in words."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pipulate._clock import from_text
+from pipulate.ui.html import Html, time
+
+
+def clock_time(at: str, now: datetime) -> str:
+    """Return a stored moment as people say it: 14:02, Yesterday 14:02, 12 Nov 14:02, 12 Nov 2025."""
+    moment = from_text(at).astimezone()
+    today = now.astimezone()
+    if moment.date() == today.date():
+        return f"{moment:%H:%M}"
+    if moment.date() == (today - timedelta(days=1)).date():
+        return f"Yesterday {moment:%H:%M}"
+    if moment.year == today.year:
+        return f"{moment.day} {moment:%b %H:%M}"
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def moment(at: str, now: datetime) -> Html:
+    """Return a stored moment as an element that shows it in short and holds it in full."""
+    full = from_text(at).astimezone()
+    return time(clock_time(at, now), datetime=at, title=f"{full:%Y-%m-%d %H:%M:%S %Z}".strip())
+
+
+def person(actor: str, viewer: str) -> str:
+    """Return how the person who looks should read another person's name."""
+    return "You" if actor == viewer else actor
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: 1 run, 2 runs."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,227 @@
+"""The one socket of a page: tells it what is new in its conversation, its run, and the apps.
+
+Nothing is queued for a page. What happens only wakes its sender, which reads what the page lacks from the store, in
+order, from the last number the page has: so a page that was away misses nothing and gets nothing twice, and one that
+reads slowly costs no memory. A page that stops reading is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pipulate._log import get_logger
+from pipulate.chat import Conversations
+from pipulate.errors import PipulateError, RunNotFoundError
+from pipulate.events import AppsChanged, Happening, MessagesAdded, RunChanged
+from pipulate.security.capability import OWNER
+from pipulate.storage import messages as stored
+from pipulate.storage.messages import Message
+from pipulate.ui.messages import event_line, note
+from pipulate.ui.story import told
+from pipulate.web.site import Site
+from pipulate.workflows.definition import Workflow
+from pipulate.workflows.engine import Who
+
+_SEND_S = 8.0
+_HEARD_PER_S = 20  # Pages have nothing to say; one that talks this much is no page of ours.
+_TOO_MANY, _NOT_WELCOME = 1013, 1008
+_FRAME = 65_536  # characters; more at once is sent as several frames, so that little waits for a slow reader
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_log = get_logger()
+
+
+class Live:
+    """Serves the sockets of all pages."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._conversations = Conversations(site.db, site.bus, site.clock)
+        self._open = 0
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve one page until it goes away."""
+        if self._open >= self._site.settings.max_sockets:
+            await socket.close(_TOO_MANY)
+            return
+        try:
+            page = _Page(self._site, self._conversations, socket)
+        except ValueError:
+            await socket.close(_NOT_WELCOME)
+            return
+        self._open += 1
+        try:
+            await page.serve()
+        finally:
+            self._open -= 1
+
+
+class _Page:
+    def __init__(self, site: Site, conversations: Conversations, socket: WebSocket) -> None:
+        query = socket.query_params
+        self._site, self._conversations, self._socket = site, conversations, socket
+        self._run = query.get("run") or None
+        self._conversation = self._run or stored.general(OWNER)
+        self._last = _number(query.get("after", "0"))
+        self._version = _number(query.get("version", "0"))
+        self._who = Who(OWNER, query.get("tab"))
+        self._newest, self._modules = self._last, set[str]()
+        self._run_version = self._version
+        self._by_tab: str | None = None
+        self._workflow: Workflow | None = None
+        self._woken = asyncio.Event()
+
+    async def serve(self) -> None:
+        unsubscribe = self._site.bus.subscribe(self._hear_of)  # Before it looks, so that nothing falls in between.
+        try:
+            if await self._may_come():
+                await self._socket.accept()
+                await self._talk()
+        finally:
+            unsubscribe()
+
+    async def _may_come(self) -> bool:
+        """Find the run the page is about; send the page away where there is none."""
+        try:
+            if self._run is not None:
+                view = await self._site.engine.view(self._run, self._who)
+                if view.row.version > self._version:  # Who knows who did what the page has missed.
+                    self._run_version, self._by_tab = max(self._run_version, view.row.version), None
+                self._workflow = view.workflow
+        except RunNotFoundError:
+            await self._socket.close(_NOT_WELCOME)
+            return False
+        except PipulateError as error:
+            _log.warning("socket.failed", code=error.code, reason=str(error))
+            await self._socket.close(_TOO_MANY)
+            return False
+        return True
+
+    async def _talk(self) -> None:
+        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._listen())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except (WebSocketDisconnect, RunNotFoundError, RuntimeError, TimeoutError):
+            pass
+        except PipulateError as error:
+            _log.warning("socket.failed", code=error.code, reason=str(error))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._let_go()
+
+    def _hear_of(self, happening: Happening) -> None:
+        match happening:
+            case MessagesAdded(conversation, seq) if conversation == self._conversation:
+                self._newest = max(self._newest, seq)
+            case RunChanged(run, version, tab) if run == self._run:
+                # Several changes may be told as one; it is a tab's own only where all of them were.
+                is_first = self._run_version <= self._version
+                self._by_tab = tab if is_first or tab == self._by_tab else None
+                self._run_version = max(self._run_version, version)
+            case AppsChanged(modules):
+                self._modules |= modules
+            case _:
+                return
+        self._woken.set()
+
+    async def _tell(self) -> None:
+        """Send what the page missed before it came, or while it was away; then whatever is new."""
+        await self._send_messages()
+        while True:
+            await self._send_version()
+            await self._woken.wait()
+            self._woken.clear()
+            if self._newest > self._last:
+                await self._send_messages()
+            if self._modules:
+                modules, self._modules = sorted(self._modules), set()
+                await self._send({"type": "apps", "modules": modules})
+
+    async def _send_messages(self) -> None:
+        while True:
+            new = await self._conversations.after(self._conversation, OWNER, self._last)
+            for items in _in_frames(self._drawn(new)):
+                await self._send({"type": "messages", "last": items[-1]["seq"], "items": items})
+                self._last = items[-1]["seq"]
+            if len(new) < stored.PAGE:
+                return
+
+    async def _send_version(self) -> None:
+        if self._run_version > self._version:
+            self._version = self._run_version
+            await self._send({"type": "run", "run": self._run, "version": self._version, "tab": self._by_tab})
+
+    def _drawn(self, new: Sequence[Message]) -> list[dict[str, Any]]:
+        now = self._site.clock.now()
+        items: list[dict[str, Any]] = []
+        for message in new:
+            if message.event is None:
+                items.append({"seq": message.seq, "role": message.role, "html": note(message, OWNER, now)})
+            else:
+                items.append(
+                    {
+                        "seq": message.seq,
+                        "role": "event",
+                        "html": event_line(message, self._workflow, OWNER),
+                        "summary": told(message.event, self._workflow),
+                    }
+                )
+        return items
+
+    async def _send(self, frame: dict[str, Any]) -> None:
+        await asyncio.wait_for(self._socket.send_text(json.dumps(frame, ensure_ascii=False)), _SEND_S)
+
+    async def _listen(self) -> None:
+        """Notice that the page has gone, and that it is no page of ours."""
+        began, heard = time.monotonic(), 0
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if time.monotonic() - began > 1:
+                began, heard = time.monotonic(), 0
+            heard += 1
+            if heard > _HEARD_PER_S:
+                await asyncio.wait_for(self._socket.close(_NOT_WELCOME), _SEND_S)
+                return
+
+    def _let_go(self) -> None:
+        """Close the connection at once, whatever still waits to be sent: its reader has gone or stopped."""
+        abort = self._socket.scope.get("extensions", {}).get("pipulate.abort")
+        if abort is not None:
+            abort()
+
+
+def _number(text: str) -> int:
+    """Return a number our own script put into the address.
+
+    Raises:
+        ValueError: If it is none of ours.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"not a number: {text[:20]!r}")
+    return int(text)
+
+
+def _in_frames(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield items together until they are large enough to be sent."""
+    frame: list[dict[str, Any]] = []
+    size = 0
+    for item in items:
+        frame.append(item)
+        size += len(item["html"])
+        if size >= _FRAME:
+            yield frame
+            frame, size = [], 0
+    if frame:
+        yield frame

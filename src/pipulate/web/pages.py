@@ -1,0 +1,318 @@
+"""The pages: home, an app, a run, the bin, plugins, profiles, search."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import re
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from pipulate._clock import to_text
+from pipulate._ids import new_id
+from pipulate._program import program
+from pipulate.errors import BadKeyError, BadNameError, KeyTakenError, RunNotFoundError
+from pipulate.plugins.host import Plugin
+from pipulate.storage import keyvalue, ledger, lookups, messages, profiles, runs, transfer
+from pipulate.storage.database import Transaction
+from pipulate.storage.journal import Event
+from pipulate.storage.ledger import RunRow
+from pipulate.storage.lookups import Page
+from pipulate.ui import errors as problems
+from pipulate.ui.frame import DENSITIES, THEMES
+from pipulate.ui.history import History, history_drawer, history_lines
+from pipulate.ui.html import Html, a, button, form, join, span
+from pipulate.ui.lists import AppLink, Runs, bin_page, found, landing
+from pipulate.ui.lists import home as home_page
+from pipulate.ui.settings import PluginLine, plugins_page, profiles_page
+from pipulate.web.runpage import described, elsewhere, whole
+from pipulate.web.site import Site, Visit, app_address, part
+
+_READY_S = 2.0  # A page opened right after the start waits this long for the apps, rather than show none.
+
+COMMANDS = (
+    AppLink("All apps", "", "/"),
+    AppLink("Plugins", "", "/-/plugins"),
+    AppLink("Profiles", "", "/-/profiles"),
+    AppLink("Bin", "", "/-/bin"),
+)
+
+
+async def home(visit: Visit) -> Response:
+    """Return the first page."""
+    await _ready(visit.site)
+    facts = await visit.facts(messages.general(visit.who.actor))
+    page = await visit.site.db.read(lookups.listed, visit.who.actor, limit=10)
+    content = home_page(visit.site.app_links(), _runs(visit.site, page), visit.who.actor, visit.now)
+    return await visit.page("Pipulate", content, facts=facts)
+
+
+async def app(visit: Visit) -> Response:
+    """Return the page of an app, or start a run of it."""
+    await _ready(visit.site)
+    plugin = _plugin(visit)
+    if plugin.workflow is None:
+        return await _not_ready(visit, plugin)
+    if visit.request.method == "POST":
+        return await _start(visit, plugin)
+    return await _landing(visit, plugin)
+
+
+async def _landing(visit: Visit, plugin: Plugin, *, typed: str = "", problem: str | None = None) -> Response:
+    assert plugin.workflow is not None  # noqa: S101 - checked by the caller
+    name, actor = plugin.workflow.name, visit.who.actor
+    query = visit.request.query_params
+    facts = await visit.facts(messages.general(actor))
+    offered, page, binned, deleted = await visit.site.db.read(
+        _landing_facts, name, actor, facts.profile, query.get("find", ""), query.get("older"), query.get("deleted")
+    )
+    address = app_address(plugin.file.module)
+    link = AppLink(plugin.workflow.title, plugin.workflow.description, address)
+    shown = _runs(visit.site, page, address, query.get("find", ""))
+    content = landing(link, offered, typed, problem, shown, actor, visit.now, binned=binned)
+    content = join(_undo(deleted) if deleted else None, content)
+    return await visit.page(plugin.workflow.title, content, status=422 if problem else 200, facts=facts)
+
+
+def _landing_facts(
+    tx: Transaction, name: str, actor: str, profile: str, words: str, older: str | None, deleted: str | None
+) -> tuple[str, Page, int, RunRow | None]:
+    offered = runs.offered_key(tx, name, actor).text
+    page = lookups.listed(tx, actor, app=name, profile=profile, words=words[:200], older=older)
+    gone = None
+    if deleted:
+        try:
+            gone = lookups.by_id(tx, deleted, actor, deleted=True)
+        except RunNotFoundError:
+            gone = None
+    return offered, page, lookups.in_bin(tx, actor), gone if gone and gone.deleted_at else None
+
+
+def _undo(row: RunRow) -> Html:
+    return form(
+        span("Deleted ", row.key, ". "),
+        button("Undo", class_="secondary"),
+        method="post",
+        action=f"/-/runs/{row.id}/undelete",
+        class_="bar notice",
+        role="status",
+    )
+
+
+async def _start(visit: Visit, plugin: Plugin) -> Response:
+    """Start a run; a key that exists opens its run, unless it is only the offered one and somebody was faster."""
+    assert plugin.workflow is not None  # noqa: S101 - checked by the caller
+    engine, name = visit.site.engine, plugin.workflow.name
+    key, offered = (await visit.text("key")).strip(), await visit.text("offered")
+    facts = await visit.facts(messages.general(visit.who.actor))
+    try:
+        view = await engine.start(name, "" if key == offered else key, facts.profile, visit.who)
+    except KeyTakenError as error:
+        row = await visit.site.db.read(lookups.by_key, name, error.key, visit.who.actor)
+        return elsewhere(visit, visit.site.address_of(row), row)
+    except BadKeyError as error:
+        return await _landing(visit, plugin, typed=key, problem=str(error))
+    return elsewhere(visit, visit.site.address_of(view.row), view.row)
+
+
+async def run(visit: Visit) -> Response:
+    """Return the page of a run, as it is or as it was at a version."""
+    await _ready(visit.site)
+    plugin = _plugin(visit)
+    if plugin.workflow is None:
+        return await _not_ready(visit, plugin)
+    row = await visit.site.db.read(
+        lookups.by_key, plugin.workflow.name, visit.request.path_params["key"], visit.who.actor
+    )
+    return await _show(visit, row.id)
+
+
+async def run_by_id(visit: Visit) -> Response:
+    """Return the page of a run whose app is not installed; send others to their own address."""
+    view = await visit.site.engine.view(visit.request.path_params["run"], visit.who)
+    if view.workflow is not None:
+        return RedirectResponse(visit.site.address_of(view.row), 303)
+    return await _show(visit, view.row.id)
+
+
+async def _show(visit: Visit, run_id: str) -> Response:
+    engine = visit.site.engine
+    version = visit.query_number("version")
+    if version is None:
+        return await whole(visit, await described(visit, await engine.view(run_id, visit.who)))
+    view = await engine.view_at(run_id, visit.who, version)
+    event = await visit.site.db.read(_event, run_id, version)
+    page = await described(visit, view)
+    return await whole(visit, dataclasses.replace(page, shown=(version, event.actor, event.at)))
+
+
+def _event(tx: Transaction, run_id: str, version: int) -> Event:
+    return ledger.events(tx, run_id, after=version - 1, upto=version)[0]
+
+
+async def history(visit: Visit) -> Response:
+    """Return the drawer with the history of a run, or the next lines of it."""
+    run_id = visit.request.path_params["run"]
+    before = visit.query_number("before")
+    view = await visit.site.engine.view(run_id, visit.who)
+    events, shorts = await visit.site.db.read(_history, run_id, before)
+    more = len(events) > lookups.HISTORY_PAGE
+    shown = History(
+        run_id,
+        visit.site.address_of(view.row),
+        events[: lookups.HISTORY_PAGE],
+        shorts,
+        events[lookups.HISTORY_PAGE - 1].version if more else None,
+        view.workflow,
+    )
+    if before is not None and visit.is_htmx:
+        return part(join(history_lines(shown, visit.who.actor, visit.now)))
+    drawer = history_drawer(shown, visit.who.actor, visit.now)
+    if visit.is_htmx:
+        return part(drawer)
+    return await visit.page(f"History of {view.row.key}", drawer, conversation=run_id, workflow=view.workflow)
+
+
+def _history(tx: Transaction, run_id: str, before: int | None) -> tuple[list[Event], dict[int, str]]:
+    """Return a page of events and one more, and what each answered step held before it."""
+    events = lookups.history(tx, run_id, before=before, limit=lookups.HISTORY_PAGE + 1)
+    shorts: dict[int, str] = {}
+    last: dict[str, int] = {}
+    for event in events:  # Newest first: the next older answer of a step is what this one changed.
+        if event.kind == "submitted" and event.step is not None:
+            if event.step in last:
+                shorts[last[event.step]] = str(event.data.get("short", ""))
+            last[event.step] = event.version
+    return events, shorts
+
+
+async def export(visit: Visit) -> Response:
+    """Return the file of a run, to keep or to take to another installation."""
+    row, content = await visit.site.db.read(
+        transfer.export, visit.site.engine.files, visit.request.path_params["run"], visit.who.actor
+    )
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{row.app}-{row.key}").strip("-.")[:80] or "run"
+    full = quote(f"{row.app}-{row.key}.pipulate.zip", safe="")
+    return Response(
+        content,
+        headers={
+            "content-disposition": f"attachment; filename=\"{plain}.pipulate.zip\"; filename*=UTF-8''{full}",
+            "content-security-policy": "sandbox; default-src 'none'",
+        },
+        media_type="application/zip",
+    )
+
+
+async def bin_(visit: Visit) -> Response:
+    """Return the bin."""
+    page = await visit.site.db.read(
+        lookups.listed, visit.who.actor, deleted=True, older=visit.request.query_params.get("older"), limit=50
+    )
+    content = bin_page(_runs(visit.site, page, "/-/bin"), visit.now, visit.site.settings.bin_days)
+    return await visit.page("Bin", content)
+
+
+async def search(visit: Visit) -> Response:
+    """Return what a few letters find: apps, runs, places."""
+    words = visit.request.query_params.get("find", "").strip()[:200]
+    folded = words.casefold()
+    page = await visit.site.db.read(lookups.listed, visit.who.actor, words=words, limit=10)
+    apps = [each for each in visit.site.app_links() if folded in each.title.casefold()][:10]
+    commands = [each for each in COMMANDS if folded in each.title.casefold()]
+    content = found(apps, _runs(visit.site, page), commands, words)
+    return part(content) if visit.is_htmx else await visit.page("Search", content)
+
+
+async def plugins(visit: Visit) -> Response:
+    """Return the list of plugin files."""
+    await _ready(visit.site)
+    lines = [
+        PluginLine(
+            each.file.name,
+            each.file.module,
+            each.workflow.title if each.workflow else "",
+            each.state,
+            each.file.is_in_box,
+            each.findings,
+            each.is_old,
+        )
+        for each in visit.site.plugins.table.plugins
+    ]
+    return await visit.page("Plugins", plugins_page(lines, str(visit.site.plugins.folder), program()))
+
+
+async def retry_plugin(visit: Visit) -> Response:
+    """Load a plugin file again."""
+    name = await visit.text("file")
+    if not await asyncio.get_running_loop().run_in_executor(None, visit.site.plugins.retry, name):
+        raise HTTPException(404)
+    return elsewhere(visit, "/-/plugins")
+
+
+async def profile_list(visit: Visit) -> Response:
+    """Return the profiles; add or rename one."""
+    if visit.request.method != "POST":
+        facts = await visit.facts(messages.general(visit.who.actor))
+        return await visit.page("Profiles", profiles_page(facts.profiles, facts.profile, {}, {}), facts=facts)
+    changed, name = await visit.text("profile"), await visit.text("name")
+    try:
+        if changed:
+            await visit.site.db.write(profiles.rename, changed, name)
+        else:
+            added = await visit.site.db.write(profiles.add, new_id(), name, to_text(visit.now))
+            await visit.site.db.write(keyvalue.put, "user", visit.who.actor, "profile", added.id)
+    except BadNameError as error:
+        facts = await visit.facts(messages.general(visit.who.actor))
+        content = profiles_page(facts.profiles, facts.profile, {changed: name}, {changed: str(error)})
+        return await visit.page("Profiles", content, status=422, facts=facts)
+    return elsewhere(visit, "/-/profiles")
+
+
+async def choose_profile(visit: Visit) -> Response:
+    """Choose the profile whose runs lists show."""
+    chosen = await visit.text("profile")
+    if await visit.site.db.read(profiles.find, chosen) is None:
+        raise HTTPException(404)
+    await visit.site.db.write(keyvalue.put, "user", visit.who.actor, "profile", chosen)
+    return elsewhere(visit, visit.back())
+
+
+async def look(visit: Visit) -> Response:
+    """Choose theme, density, and whether the panel is shown."""
+    allowed = {"theme": THEMES, "density": DENSITIES, "assistant": ("shown", "hidden")}
+    sent = await visit.form()
+    if not sent or any(name not in allowed or texts[-1] not in allowed[name] for name, texts in sent.items()):
+        raise HTTPException(400, "There is no such choice.")
+    for name, texts in sent.items():
+        await visit.site.db.write(keyvalue.put, "user", visit.who.actor, name, texts[-1])
+    return Response(status_code=204) if visit.is_htmx else elsewhere(visit, visit.back())
+
+
+def _plugin(visit: Visit) -> Plugin:
+    plugin = visit.site.plugins.table.by_module.get(visit.request.path_params["module"])
+    if plugin is None:
+        raise HTTPException(404)
+    return plugin
+
+
+async def _not_ready(visit: Visit, plugin: Plugin) -> Response:
+    reason = "It is still being imported; try again in a moment." if plugin.state == "loading" else "It has a problem."
+    content = problems.problem(
+        f"{plugin.file.name} cannot be used just now", reason, join(a("Plugins", href="/-/plugins"), " says more.")
+    )
+    return await visit.page("Not ready", content, status=503)
+
+
+def _runs(site: Site, page: Page, address: str = "", words: str = "") -> Runs:
+    older = None
+    if page.older:
+        older = f"{address}?older={page.older}"
+    return Runs(page.runs, {row.id: site.address_of(row) for row in page.runs}, site.workflows(), older, words)
+
+
+async def _ready(site: Site) -> None:
+    """Right after the start, give the apps a moment to load."""
+    if not site.plugins.wait_ready(0):
+        await asyncio.get_running_loop().run_in_executor(None, site.plugins.wait_ready, _READY_S)

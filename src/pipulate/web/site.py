@@ -1,0 +1,262 @@
+"""What every page and action works with: the parts of the application, and one request's view of them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pipulate._clock import Clock
+from pipulate._version import __version__
+from pipulate.events import Bus
+from pipulate.plugins.host import PluginHost
+from pipulate.security.capability import OWNER, Capability
+from pipulate.settings import Settings
+from pipulate.storage import keyvalue, messages, profiles
+from pipulate.storage.database import Database, Transaction
+from pipulate.storage.ledger import RunRow
+from pipulate.storage.messages import Message
+from pipulate.storage.profiles import Profile
+from pipulate.ui.frame import DENSITIES, THEMES, Frame, page
+from pipulate.ui.html import Html
+from pipulate.ui.lists import AppLink
+from pipulate.ui.messages import assistant
+from pipulate.web.assets import Assets, takes
+from pipulate.workflows.definition import Workflow
+from pipulate.workflows.engine import Engine, Who
+
+PANEL_MESSAGES = 50
+"""Messages a page starts with."""
+
+_FIELDS_MAX = 1_000
+_TAB = re.compile(r"[0-9a-z-]{1,40}")
+_PACK_FROM = 2_000  # bytes; smaller answers are not worth the work
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The parts the web works with."""
+
+    settings: Settings
+    db: Database
+    engine: Engine
+    plugins: PluginHost
+    capability: Capability
+    assets: Assets
+    bus: Bus
+    clock: Clock
+
+    def app_links(self) -> list[AppLink]:
+        """Return the apps that can be used, in the order of the menu."""
+        return [
+            AppLink(each.workflow.title, each.workflow.description, app_address(each.file.module))
+            for each in self.plugins.table.plugins
+            if each.workflow is not None
+        ]
+
+    def workflows(self) -> Mapping[str, Workflow]:
+        """Return the apps by stored name."""
+        return self.engine.catalog
+
+    def landing_of(self, app: str) -> str | None:
+        """Return the address of an app's page, or None where the app is not installed."""
+        plugin = self.plugins.table.by_app.get(app)
+        return app_address(plugin.file.module) if plugin else None
+
+    def address_of(self, row: RunRow) -> str:
+        """Return the address of a run; one that works even where its app is not installed."""
+        landing = self.landing_of(row.app)
+        return f"{landing}/{quote(row.key, safe='/')}" if landing else f"/-/runs/{row.id}"
+
+
+def app_address(module: str) -> str:
+    """Return the address of an app's page."""
+    return f"/{quote(module, safe='')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a page needs from the store for its frame."""
+
+    theme: str
+    density: str
+    show_assistant: bool
+    profile: str
+    profiles: Sequence[Profile]
+    messages: Sequence[Message]
+
+
+class Visit:
+    """One request.
+
+    Attributes:
+        site: The application.
+        request: The request.
+        who: Who asks, and from which tab.
+        now: The moment.
+        is_htmx: Whether our own script asks for a part of a page.
+        replaces_run: Whether the answer takes the place of the whole run.
+    """
+
+    __slots__ = ("_form", "is_htmx", "now", "replaces_run", "request", "site", "who")
+
+    def __init__(self, site: Site, request: Request) -> None:
+        self.site, self.request = site, request
+        tab = request.headers.get("x-pipulate-tab", "")
+        self.who = Who(OWNER, tab if _TAB.fullmatch(tab) else None)
+        self.now: datetime = site.clock.now()
+        self.is_htmx = request.headers.get("hx-request") == "true"
+        self.replaces_run = request.headers.get("hx-target") == "run"
+        self._form: dict[str, list[str]] | None = None
+
+    async def form(self) -> dict[str, list[str]]:
+        """Return what a form sent: name -> texts.
+
+        Raises:
+            HTTPException: 400 if it is not a form, or not UTF-8, or has too many fields.
+        """
+        if self._form is None:
+            kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "application/x-www-form-urlencoded":
+                raise HTTPException(400, "A form was expected here.")
+            body = await self.request.body()
+            try:
+                pairs = parse_qsl(
+                    body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX
+                )
+            except ValueError as error:
+                raise HTTPException(400, "This form could not be read.") from error
+            self._form = {}
+            for name, text in pairs:
+                self._form.setdefault(name, []).append(text)
+        return self._form
+
+    async def text(self, name: str) -> str:
+        """Return one field of the form, "" where it is missing."""
+        return (await self.form()).get(name, [""])[-1]
+
+    async def number(self, name: str) -> int:
+        """Return a field of the form as a number our own pages put there.
+
+        Raises:
+            HTTPException: 400 if it is none.
+        """
+        return _number(await self.text(name), name)
+
+    def back(self) -> str:
+        """Return the page a form stood on: an address of ours, or the first page."""
+        try:
+            where = urlsplit(self.request.headers.get("referer", ""))
+        except ValueError:
+            return "/"
+        if where.netloc != self.request.headers.get("host") or not where.path.startswith("/"):
+            return "/"
+        return "/" + where.path.lstrip("/\\")  # Two of either would name another host.
+
+    def query_number(self, name: str) -> int | None:
+        """Return a number from the address, or None where it is not given.
+
+        Raises:
+            HTTPException: 400 if it is given and none.
+        """
+        text = self.request.query_params.get(name)
+        return _number(text, name) if text is not None else None
+
+    async def facts(self, conversation: str) -> Facts:
+        """Read what the frame of a page needs."""
+        return await self.site.db.read(_facts, self.who.actor, conversation)
+
+    async def page(
+        self,
+        heading: str,
+        content: Html,
+        *,
+        conversation: str | None = None,
+        workflow: Workflow | None = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        facts: Facts | None = None,
+    ) -> Response:
+        """Return a whole page.
+
+        Args:
+            heading: Title of the window.
+            content: The work area.
+            conversation: Which conversation the panel shows; the person's general one where it is None.
+            workflow: For the titles of steps in the panel.
+            status: Status of the answer.
+            headers: More headers.
+            facts: What the frame needs, where it was read already.
+        """
+        conversation = conversation or messages.general(self.who.actor)
+        facts = facts or await self.facts(conversation)
+        panel = assistant(facts.messages, conversation, workflow, self.who.actor, self.now)
+        return self.packed(page(self.frame(facts), heading, content, panel), status, headers)
+
+    def frame(self, facts: Facts | None = None) -> Frame:
+        """Return the frame; a bare one without facts, for pages shown when the store does not answer."""
+        site, nonce = self.site, self.request.scope.get("nonce", "")
+        if facts is None:
+            return bare_frame(site, nonce)
+        return Frame(
+            site.assets.addresses, nonce, site.app_links(), facts.profiles, facts.profile, facts.theme, facts.density,
+            facts.show_assistant, self.request.url.path, __version__,
+        )  # fmt: skip
+
+    def packed(self, markup: Html, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """Return markup as an answer, packed where that pays."""
+        content = markup.encode("utf-8", "replace")
+        every = {"vary": "accept-encoding, hx-request", **(headers or {})}
+        if len(content) >= _PACK_FROM and takes(self.request.headers.get("accept-encoding", ""), "gzip"):
+            content = gzip.compress(content, compresslevel=4, mtime=0)
+            every["content-encoding"] = "gzip"
+        return Response(content, status, every, "text/html; charset=utf-8")
+
+
+def bare_frame(site: Site, nonce: str) -> Frame:
+    """Return a frame that needs nothing from the store."""
+    return Frame(site.assets.addresses, nonce, version=__version__)
+
+
+def part(markup: Html, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a part of a page; one with an error status says that it is to be shown all the same."""
+    every = dict(headers or {})
+    if status >= 400:
+        every["x-pipulate-swap"] = "1"
+    return Response(markup.encode("utf-8", "replace"), status, every, "text/html; charset=utf-8")
+
+
+def of_run(row: RunRow) -> dict[str, str]:
+    """Return the headers by which every answer names its run and version."""
+    return {"x-pipulate-run": row.id, "x-pipulate-version": str(row.version)}
+
+
+def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
+    own = dict(keyvalue.items(tx, "user", user))
+    every = profiles.listed(tx)
+    return Facts(
+        theme=_one_of(THEMES, own.get("theme")),
+        density=_one_of(DENSITIES, own.get("density")),
+        show_assistant=own.get("assistant") != "hidden",
+        profile=_one_of((profiles.DEFAULT_ID, *(each.id for each in every)), own.get("profile")),
+        profiles=every,
+        messages=messages.before(tx, conversation, limit=PANEL_MESSAGES),
+    )
+
+
+def _one_of(allowed: Sequence[str], wanted: object) -> str:
+    """Return what is wanted where it is allowed, else the first thing that is."""
+    return wanted if isinstance(wanted, str) and wanted in allowed else allowed[0]
+
+
+def _number(text: str, name: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise HTTPException(400, f"{name} is not a number.")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Workflows: how they are declared, how they run, what they leave behind."""

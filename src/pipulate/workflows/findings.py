@@ -1,0 +1,56 @@
+"""What start-up checks find: stable codes, plain sentences, file and line. All are listed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+CODES = {
+    "P001": "The file could not be imported.",
+    "P002": "The import has not ended; the line it hangs on is shown.",
+    "P003": "The server died while it imported this file, so the file was skipped.",
+    "P004": "The file declares no app.",
+    "P005": "Another file has the same page address.",
+    "P006": "Another app has the same stored name.",
+    "P007": "The file could not be read.",
+    "P008": "The file declares more than one app.",
+    "W001": "The name of a workflow is not allowed.",
+    "W002": "A workflow has no steps.",
+    "W003": "The name of a step is not allowed.",
+    "W004": "Two steps of a workflow have the same name.",
+    "W005": "A parameter has no type annotation.",
+    "W006": "A parameter has a type that cannot be a field.",
+    "W007": "A default value breaks the field's own rules.",
+    "W008": "A parameter is of a kind that cannot be a field (`*args`, `**kwargs`, positional only).",
+    "W009": "An annotation names something that does not exist.",
+    "W010": "The return type cannot be stored.",
+    "W011": "`suggest`, `when` or `choices` is not something that can be called with a run.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with a plugin.
+
+    Attributes:
+        code: One of `CODES`; keeps its meaning for ever.
+        message: What is wrong and how to mend it.
+        file: Path of the file, or "".
+        line: Line in that file, from 1; 0 where there is none.
+    """
+
+    code: str
+    message: str
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
+        return f"{where}{self.code} {self.message}"
+
+
+def at(function: Callable[..., Any], code: str, message: str) -> Finding:
+    """Return a finding about a function, with the place where it is written."""
+    compiled = getattr(function, "__code__", None)
+    return Finding(code, message, compiled.co_filename if compiled else "", compiled.co_firstlineno if compiled else 0)

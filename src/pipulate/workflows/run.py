@@ -1,0 +1,139 @@
+"""A run, as the code of its steps sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from pipulate.storage.journal import State
+
+if TYPE_CHECKING:
+    from pipulate.workflows.definition import Step, Workflow
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A value that a step had at some time.
+
+    Attributes:
+        version: Version of the run that gave the step this value.
+        at: When, aware, in UTC.
+        value: The value, as `run[step]` would return it.
+    """
+
+    version: int
+    at: datetime
+    value: Any
+
+
+class Run:
+    """What came before: `run["site"]` is what step `site` returned, or its answers where it returns nothing.
+
+    Which steps are read is recorded, so that a later change of one of them is known to concern the step that read it.
+    """
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        state: State,
+        *,
+        key: str = "",
+        profile: str = "",
+        earlier: Callable[[str], list[Earlier]] | None = None,
+    ) -> None:
+        self._workflow, self._state, self._earlier = workflow, state, earlier
+        self.key, self.profile = key, profile
+        self.reads: dict[str, str] = {}
+
+    @property
+    def version(self) -> int:
+        """The version of the run this is a view of."""
+        return self._state.version
+
+    @overload
+    def __getitem__(self, step: str) -> Any: ...
+    @overload
+    def __getitem__(self, step: Step[..., R]) -> R: ...
+    def __getitem__(self, step: str | Step[..., Any]) -> Any:
+        """Return what a step returned, or its answers where it returns nothing.
+
+        Raises:
+            KeyError: If the step has no value (yet, or any more).
+        """
+        name = self._read(step)
+        value = self._state.steps.get(name)
+        if value is None:
+            raise KeyError(name)
+        return loaded(self._workflow, name, value.data)
+
+    def __contains__(self, step: object) -> bool:
+        return self._read(step) in self._state.steps
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._workflow.order if name in self)
+
+    def get(self, step: str | Step[..., Any], default: Any = None) -> Any:
+        """Return what `run[step]` returns, or `default` where the step has no value."""
+        try:
+            return self[step]
+        except KeyError:
+            return default
+
+    def answers(self, step: str | Step[..., Any]) -> Any:
+        """Return what was answered in a step, as an object with an attribute for each field.
+
+        Raises:
+            KeyError: If the step has no value, or has no fields, or the app no longer has it.
+        """
+        name = self._read(step)
+        value = self._state.steps.get(name)
+        if value is None or value.data.get("input") is None or self._workflow.find(name) is None:
+            raise KeyError(name)
+        return self._workflow[name].model.model_construct(**_typed(self._workflow, name, value.data["input"]))
+
+    def earlier(self, step: str | Step[..., Any]) -> list[Earlier]:
+        """Return the values a step had before the one it has now, newest first, at most 50.
+
+        It reads the journal and waits for it, so it belongs in steps that are plain functions.
+
+        Raises:
+            RuntimeError: If it is called on the event loop, from an `async` step.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise RuntimeError("run.earlier() waits for the store: use it in a plain `def` step, not an `async` one.")
+        name = self._read(step)
+        return self._earlier(name) if self._earlier else []
+
+    def _read(self, step: Any) -> str:
+        name = step if isinstance(step, str) else str(step.name)
+        value = self._state.steps.get(name)
+        self.reads[name] = value.digest if value else ""
+        return name
+
+
+def loaded(workflow: Workflow, name: str, data: Mapping[str, Any]) -> Any:
+    """Return a stored value as its step made it: what it returned, or its answers where it returned nothing."""
+    step = workflow.find(name)
+    if data.get("view") == "none" and data.get("input") is not None:
+        return step.model.model_construct(**_typed(workflow, name, data["input"])) if step else data["input"]
+    output = data.get("output")
+    return step.load(output) if step is not None else output
+
+
+def _typed(workflow: Workflow, name: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored answers with their types; those the step no longer accepts come back as they were stored."""
+    model = workflow[name].model
+    try:
+        checked = model.model_validate(dict(answers))
+    except ValueError:
+        return dict(answers)
+    return {field: getattr(checked, field) for field in model.model_fields}

@@ -1,0 +1,214 @@
+"""Rules for the code that no linter knows, each with what it keeps from happening."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from tests.architecture.sources import ROOT, SRC, docstrings, name_of, nodes, sources, tree_of
+
+WIDE_EXCEPTS = {
+    "_log.py:_Bridge.emit": "what a library logs must not stop what it does",
+    "_threads.py:Threads.run.task": "handed to whoever waits",
+    "app.py:build": "lets go of the folder, and raises again",
+    "plugins/loading.py:_text_of": "plugin border",
+    "plugins/loading.py:load": "plugin border",
+    "storage/migrate.py:_upgrade": "whatever a migration raises, the store is as it was and says so",
+    "storage/postgres.py:PostgresDatabase._within": "rolls back, and raises again",
+    "storage/restore.py:restore_sqlite": "removes what it began, and raises again",
+    "storage/sqlite.py:SqliteDatabase._run": "rolls one unit back; its caller hears of it",
+    "storage/sqlite.py:SqliteDatabase._write_batch": "each caller hears of it, and the writer lives",
+    "ui/run.py:_shown": "plugin border: the view of a result",
+    "web/errors.py:answered": "HTTP border",
+    "workflows/definition.py:Step._take_return": "plugin border: a type",
+    "workflows/definition.py:Step.prepare": "plugin border: an annotation",
+    "workflows/engine.py:Engine._choices": "plugin border: choices",
+    "workflows/engine.py:Engine._dynamic_form": "plugin border: suggestions",
+    "workflows/work.py:Work.asks_of.asks": "plugin border: conditions",
+    "workflows/work.py:Work.awaited": "plugin border: a step",
+    "workflows/work.py:Work.call": "plugin border: a step",
+    "workflows/work.py:Work.store": "plugin border: a result",
+}
+
+LONG_FUNCTIONS = {
+    "app.py:build": "the one place where everything is put together",
+    "storage/migrations/versions/0001_foundation.py:upgrade": "the list of all tables",
+    "storage/runs.py:submit": "one transaction, told in one place; a third of it is its docstring",
+    "ui/run.py:bar": "five states of one line",
+}
+
+SLEEPS = {
+    "integration/test_server_limits.py:reads_all": "an application that is slow is what is tested",
+    "support/flows.py:until": "looks again and again until something is so",
+}
+
+NAMES_FOR_PEOPLE = {
+    "plugins/loading.py:_declared_in": "compares two names of one run",
+    "plugins/loading.py:_why": "a message",
+    "ui/run.py:_shown": "a message",
+    "workflows/definition.py:_first_line": "a message",
+}
+
+
+def test_wide_excepts_stand_at_named_borders_only() -> None:
+    wide = {"Exception", "BaseException"}
+    found = {
+        where
+        for node, where in nodes()
+        if isinstance(node, ast.ExceptHandler)
+        and (
+            node.type is None
+            or wide & {ast.unparse(each) for each in ast.walk(node.type) if isinstance(each, ast.expr)}
+        )
+    }
+    assert found == set(WIDE_EXCEPTS)
+
+
+def test_nothing_is_global_and_nothing_prints() -> None:
+    assert [where for node, where in nodes() if isinstance(node, ast.Global)] == []
+    assert [
+        where for node, where in nodes() if isinstance(node, ast.Call) and name_of(node) in ("print", "breakpoint")
+    ] == []
+
+
+def test_no_test_sleeps() -> None:
+    found = {
+        where
+        for node, where in nodes(ROOT / "tests")
+        if isinstance(node, ast.Call)
+        and re.fullmatch(r"(\w+\.)?sleep", name_of(node))
+        and ast.unparse(node.args[0]) != "0"  # Gives way to others, and takes no time.
+    }
+    assert found - set(SLEEPS) == set()
+
+
+def test_names_that_are_stored_are_written_out() -> None:
+    found = {
+        where
+        for node, where in nodes()
+        if isinstance(node, ast.Attribute) and node.attr in ("__name__", "__qualname__")
+    }
+    assert found == set(NAMES_FOR_PEOPLE)
+
+
+def test_files_and_functions_have_a_size_that_fits_a_head() -> None:
+    assert {path.name: count for path in sources() if (count := len(path.read_text().splitlines())) > 600} == {}
+    long = {
+        where
+        for node, where in nodes()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= 50
+    }
+    assert long == set(LONG_FUNCTIONS)
+
+
+def test_tests_are_short() -> None:
+    lengths = [
+        (node.end_lineno or 0) - node.lineno
+        for path in sources(ROOT / "tests")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+    assert median(lengths) <= 12
+
+
+def test_sql_is_written_in_the_storage_only() -> None:
+    statement = re.compile(
+        r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|PRAGMA|CREATE TABLE|ALTER TABLE)\s", re.IGNORECASE
+    )
+    prose = docstrings()
+    found = {
+        where
+        for node, where in nodes()
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in prose
+        and statement.match(node.value)
+        and not where.startswith("storage/")
+    }
+    assert found == set()
+
+
+DRAWING = ("ui/", "web/", "builtin/", "cli/")
+
+
+def test_no_element_is_given_code_or_style() -> None:
+    found = {
+        where
+        for node, where in nodes()
+        if isinstance(node, ast.keyword)
+        and re.fullmatch(r"(style|on[a-z]+|hx_on.*|hx_vars|srcdoc)_?", node.arg or "")
+        and where.startswith(("ui/", "builtin/"))
+    }
+    assert found == set()
+
+
+def test_no_markup_is_written_by_hand() -> None:
+    prose = docstrings()
+    found = {
+        where
+        for node, where in nodes()
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in prose
+        and re.search(r"<(script|style|[a-z]+ [a-z-]+=)|\bstyle=|javascript:", node.value)
+        and where.startswith(DRAWING)
+    }
+    assert found <= {"ui/html.py:_attributes", "ui/html.py:table_rows"}
+
+
+def test_markup_is_declared_safe_in_two_places_only() -> None:
+    found = {where for node, where in nodes() if isinstance(node, ast.Call) and name_of(node) in ("raw", "Html")}
+    assert {where for where in found if not where.startswith("ui/html.py")} == {
+        "ui/forms.py:problems_without_field", "ui/frame.py:document", "ui/markdown.py:markdown",
+    }  # fmt: skip
+
+
+def test_libraries_that_take_long_to_import_are_imported_when_they_are_used() -> None:
+    heavy = {"alembic", "markdown_it", "nh3", "psycopg", "psycopg_pool", "sqlalchemy"}
+    found = {
+        where
+        for path in sources()
+        for node in tree_of(path).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and heavy
+        & {name.split(".")[0] for name in [getattr(node, "module", None) or "", *(a.name for a in node.names)]}
+        for where in [path.relative_to(SRC).as_posix()]
+    }
+    assert {where for where in found if "migrations/" not in where} == set()
+
+
+# What the project says of itself
+
+TEXTS = (".py", ".md", ".toml", ".ts", ".css", ".sh", ".yml", ".yaml", ".json", ".lock", ".txt", ".cfg", "")
+SKIPPED = {".git", ".venv", "node_modules", "static", "dist", "data", "plugins", "__pycache__"}
+OF_ONE_MACHINE = re.compile(r"/(?:work|root)/\w|/home/(?!you\b)\w|/Users/(?!you\b)\w|C:\\\\Users|/tmp/\w")
+
+
+def texts() -> list[Path]:
+    """Return the files that people read."""
+    return [
+        path
+        for path in ROOT.rglob("*")
+        if path.is_file()
+        and path.suffix in TEXTS
+        and not SKIPPED & set(path.relative_to(ROOT).parts[:-1])
+        and not any(part.startswith(".") and part != ".ci" for part in path.relative_to(ROOT).parts)
+    ]
+
+
+def test_no_file_names_a_place_on_somebodys_machine() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in texts()
+        if path != Path(__file__) and (match := OF_ONE_MACHINE.search(path.read_text(errors="replace")))
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("word", ["TODO", "FIXME", "XXX"])
+def test_nothing_is_left_for_later_in_the_code(word: str) -> None:
+    assert [path.name for path in sources() if re.search(rf"\b{word}\b", path.read_text())] == []

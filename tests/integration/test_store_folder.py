@@ -1,0 +1,103 @@
+"""One process at a time writes to a data folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipulate.errors import FolderInUseError, StorageError
+from pipulate.storage.folder import FolderLock, Layout, is_held
+from tests.support.store_faults import kill, output, script
+
+HOLD = """
+import sys
+from pathlib import Path
+from pipulate.storage.folder import FolderLock, Layout
+with FolderLock(Layout(Path(sys.argv[1]))):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+TRY = """
+import sys
+from pathlib import Path
+from pipulate.errors import FolderInUseError
+from pipulate.storage.folder import FolderLock, Layout
+try:
+    FolderLock(Layout(Path(sys.argv[1])))
+    print("free")
+except FolderInUseError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A data folder."""
+    layout = Layout(tmp_path / "data")
+    layout.make()
+    return layout
+
+
+def test_a_second_process_is_refused_and_told_which_one_has_it(layout: Layout) -> None:
+    with FolderLock(layout):
+        said = output(TRY, layout.root)
+    assert str(os.getpid()) in said
+    assert str(layout.root) in said
+    assert output(TRY, layout.root) == "free\n"
+
+
+def test_a_folder_is_free_again_after_its_holder_was_killed(layout: Layout) -> None:
+    holder = script(HOLD, layout.root)
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(FolderInUseError) as caught:
+            FolderLock(layout)
+        assert caught.value.pid == holder.pid
+        assert is_held(layout)
+    finally:
+        kill(holder)
+    assert not is_held(layout)
+    FolderLock(layout).release()
+
+
+def test_a_lock_can_be_let_go_twice(layout: Layout) -> None:
+    lock = FolderLock(layout)
+    lock.release()
+    lock.release()
+    with FolderLock(layout):
+        assert is_held(layout)
+
+
+def test_looking_whether_a_folder_is_held_leaves_it_as_it_is(layout: Layout) -> None:
+    assert not is_held(layout)
+    assert not layout.lock.exists()
+    with FolderLock(layout):
+        pid = layout.lock.read_text()
+        assert is_held(layout)
+        assert layout.lock.read_text() == pid == str(os.getpid())
+
+
+def test_a_holder_that_has_not_said_who_it_is_is_another_process(layout: Layout) -> None:
+    with FolderLock(layout):
+        layout.lock.write_text("nonsense")
+        with pytest.raises(FolderInUseError, match="another process") as caught:
+            FolderLock(layout)
+    assert caught.value.pid is None
+
+
+def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "a" / "b" / "data")
+    layout.make()
+    layout.make()
+    assert [path.stat().st_mode & 0o777 for path in (layout.root, layout.files, layout.state)] == [0o700] * 3
+
+
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot be made"):
+        Layout(tmp_path / "file" / "data").make()
+    with pytest.raises(StorageError, match="cannot be used"):
+        FolderLock(Layout(tmp_path / "missing"))

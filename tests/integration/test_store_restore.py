@@ -1,0 +1,222 @@
+"""Putting a backup back: the old store is kept, and a crash leaves either the one or the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from pipulate.errors import FolderInUseError, StorageError
+from pipulate.storage import restore
+from pipulate.storage.archive import Archive, backup
+from pipulate.storage.check import check_runs, check_sqlite_file
+from pipulate.storage.files import FileStore
+from pipulate.storage.folder import FolderLock, Layout
+from pipulate.storage.postgres import PostgresDatabase
+from pipulate.storage.restore import finish_restore, restore_postgres, restore_sqlite
+from pipulate.storage.tables import reading_sqlite
+from tests.support.clock import ManualClock
+from tests.support.store import LARGE, Postgres, Sqlite, rows_of
+
+CLOCK = ManualClock()
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Sqlite:
+    """What makes stores."""
+    return Sqlite(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="module")
+def saved(sqlite: Sqlite, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of a store with one run."""
+    folder = tmp_path_factory.mktemp("backup")
+    with sqlite.opened(folder / "data") as store:
+        store.submit(store.filled("from the backup"), "a", LARGE)
+        with store.source() as source:
+            backup(source, store.files, folder / "backup.zip", store.clock)
+    return folder / "backup.zip"
+
+
+@pytest.fixture
+def archive(saved: Path) -> Iterator[Archive]:
+    """The same, checked and open."""
+    archive = Archive(saved)
+    yield archive
+    archive.close()
+
+
+@pytest.fixture
+def live(sqlite: Sqlite, tmp_path: Path) -> Layout:
+    """A store with other runs, as a server that was killed leaves it: with its log beside it."""
+    with sqlite.opened(tmp_path / "running") as store:
+        store.submit(store.filled("live"), "a", LARGE + "live")
+        shutil.copytree(store.layout.root, tmp_path / "data")
+    layout = Layout(tmp_path / "data")
+    assert (layout.root / "pipulate.sqlite3-wal").stat().st_size > 0
+    return layout
+
+
+def rows(layout: Layout) -> Mapping[str, list[list[Any]]]:
+    """Return the rows of a store that holds together."""
+    assert list(check_sqlite_file(layout.database)) == []
+    with reading_sqlite(layout.database) as (source, tx):
+        assert list(check_runs(tx, FileStore(layout.files))) == []
+        return rows_of(source)
+
+
+def keys(layout: Layout) -> list[str]:
+    """Return the keys of the runs of a store that holds together."""
+    return [row[2] for row in rows(layout)["runs"]]
+
+
+def test_what_was_there_is_kept_aside_whole(live: Layout, archive: Archive) -> None:
+    before = rows(live)
+    aside = restore_sqlite(live, archive, CLOCK)
+    assert rows(Layout(aside)) == before
+    assert keys(live) == ["from the backup"]
+    assert sorted(path.name for path in live.root.iterdir()) == sorted(
+        [aside.name, "files", "pipulate.sqlite3", "server.lock", "state"]
+    )
+
+
+def test_two_restores_in_the_same_second_both_keep_what_was_there(live: Layout, archive: Archive) -> None:
+    first, second = (restore_sqlite(live, archive, CLOCK) for _ in range(2))
+    assert first != second
+    assert (keys(Layout(first)), keys(Layout(second))) == (["live"], ["from the backup"])
+
+
+def test_a_backup_restores_into_an_empty_folder(tmp_path: Path, archive: Archive) -> None:
+    layout = Layout(tmp_path / "new" / "odd ?#%41 é")
+    restore_sqlite(layout, archive, CLOCK)
+    assert keys(layout) == ["from the backup"]
+
+
+def test_a_folder_that_a_server_runs_on_is_left_alone(live: Layout, archive: Archive) -> None:
+    before = sorted(live.root.rglob("*"))
+    with FolderLock(live), pytest.raises(FolderInUseError) as caught:
+        restore_sqlite(live, archive, CLOCK)
+    assert caught.value.pid == os.getpid()
+    assert sorted(live.root.rglob("*")) == sorted([*before, live.lock])
+
+
+class Crash(BaseException):
+    """The power is cut here."""
+
+
+def crash(*_: object) -> None:
+    """Cut the power."""
+    raise Crash
+
+
+@pytest.mark.parametrize("move", range(6))
+def test_a_restore_cut_short_after_its_note_is_finished_at_the_next_start(
+    live: Layout, archive: Archive, monkeypatch: pytest.MonkeyPatch, move: int
+) -> None:
+    before, moves = rows(live), list[Path]()
+    rename = Path.rename
+
+    def crashing(path: Path, target: Path) -> Path:
+        if len(moves) == move:
+            raise Crash
+        moves.append(path)
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, contextlib.suppress(Crash):
+        patch.setattr(Path, "rename", crashing)
+        restore_sqlite(live, archive, CLOCK)
+    assert finish_restore(live) == (len(moves) == move)  # What was done to the end needs no more.
+    assert not finish_restore(live)
+    assert keys(live) == ["from the backup"]
+    assert rows(Layout(next(live.root.glob("before-restore-*")))) == before
+    assert not list(live.root.glob("restoring-*"))
+
+
+@pytest.mark.parametrize("part", ["_stage", "_new_folder", "_commit"])
+def test_a_restore_cut_short_before_its_note_has_changed_nothing(
+    live: Layout, archive: Archive, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    before = rows(live)
+    monkeypatch.setattr(restore, part, crash)
+    with pytest.raises(Crash):
+        restore_sqlite(live, archive, CLOCK)
+    assert not finish_restore(live)
+    assert rows(live) == before
+    assert not list(live.root.glob("restoring-*"))
+
+
+def test_what_a_killed_restore_left_behind_is_removed_at_the_next_start(live: Layout) -> None:
+    (live.root / "restoring-x" / "files").mkdir(parents=True)
+    before = rows(live)
+    assert not finish_restore(live)
+    assert not (live.root / "restoring-x").exists()
+    assert rows(live) == before
+
+
+def test_a_restore_that_runs_out_of_room_has_changed_nothing(
+    live: Layout, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows(live)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StorageError, match=r"No space left.*Nothing was changed"):
+        restore_sqlite(live, archive, CLOCK)
+    monkeypatch.undo()
+    assert not finish_restore(live)
+    assert rows(live) == before
+
+
+# PostgreSQL
+
+
+def test_on_postgresql_what_was_there_is_kept_in_a_schema_of_its_own(
+    postgres_url: str, archive: Archive, tmp_path: Path
+) -> None:
+    with Postgres(postgres_url).opened(tmp_path / "data") as store:
+        store.filled("live")
+        store.db.close()
+        schemas = [restore_postgres(postgres_url, store.layout, archive, CLOCK) for _ in range(2)]
+    assert len(set(schemas)) == 2
+    with psycopg.connect(postgres_url) as connection:
+        found = [
+            connection.execute(f"SELECT key FROM {schema}.runs").fetchall()  # noqa: S608 - names of ours
+            for schema in ("public", *schemas)
+        ]
+    assert found == [[("from the backup",)], [("live",)], [("from the backup",)]]
+
+
+def test_on_postgresql_a_database_that_a_server_uses_is_left_alone(
+    postgres_url: str, archive: Archive, tmp_path: Path
+) -> None:
+    with Postgres(postgres_url).opened(tmp_path / "data") as store:
+        run = store.filled("live")
+        with pytest.raises(StorageError, match="Stop it first"):
+            restore_postgres(postgres_url, store.layout, archive, CLOCK)
+        assert store.row(run).key == "live"
+
+
+def test_on_postgresql_a_restore_that_fails_changes_nothing(
+    postgres_url: str, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Postgres(postgres_url).opened(tmp_path / "data") as store:
+        store.filled("live")
+        store.db.close()
+        monkeypatch.setattr(restore, "fill", crash)
+        with pytest.raises(Crash):
+            restore_postgres(postgres_url, store.layout, archive, CLOCK)
+        store.db = PostgresDatabase(postgres_url)
+        assert [row[2] for row in _rows(store.db)] == ["live"]
+        store.db.close()
+
+
+def _rows(db: PostgresDatabase) -> list[Any]:
+    return list(db.read_now(lambda tx: tx.all("SELECT id, app, key FROM runs")))

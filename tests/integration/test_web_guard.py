@@ -1,0 +1,367 @@
+"""Every address and method, asked by somebody who may not: generated from the table of addresses."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from pipulate.app import Application
+from pipulate.web.errors import refused
+from pipulate.web.guard import OPEN, BodyTooLargeError, Guard, Receive, Scope, Send
+from pipulate.web.routes import ADDRESSES, Address
+from tests.support.raw import Tab, stored
+from tests.support.site import HOST, PORT, Answer, Browser, running
+
+pytestmark = pytest.mark.anyio
+
+Headers = list[tuple[bytes, bytes]]
+
+READING = ("GET", "HEAD")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
+EVERY = pytest.mark.parametrize("address", ADDRESSES, ids=lambda each: each.path)
+OWN = f"http://{HOST}"
+
+FOREIGN_HOSTS: tuple[list[str], ...] = (
+    ["evil.test"], ["localhost.evil.com"], [f"localhost.evil.com:{PORT}"], ["127.0.0.1.nip.io"],
+    [f"127.0.0.1.nip.io:{PORT}"], [f"0.0.0.0:{PORT}"], [""], [], [HOST, HOST], [HOST, "evil.test"],
+    [f"127.0.0.1:{PORT + 1}"], ["127.0.0.1"], [f"127.0.0.1:{PORT}0"], [f"{HOST}@evil.test"], [f"{HOST} "], [f"{HOST},"],
+)  # fmt: skip
+FOREIGN_ORIGINS = (
+    "http://evil", "null", "http://localhost.evil.com", "http://127.0.0.1:8888", f"https://{HOST}", f"{OWN}.evil.com",
+    f"http://localhost:{PORT}", "",
+)  # fmt: skip
+OTHER_PAGES = (
+    *({"origin": origin} for origin in FOREIGN_ORIGINS),
+    {"origin": "null", "sec-fetch-site": "same-origin"},
+    {"origin": "http://evil", "sec-fetch-site": "none"},
+    {"origin": "http://evil", "sec-fetch-mode": "navigate"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+    {"sec-fetch-site": "cross-site", "origin": OWN},
+    {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
+    {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
+    {"sec-fetch-site": "cross-site", "sec-fetch-dest": "script"},
+    {"sec-fetch-site": ""},
+)
+FORMS = {"/-/look": b"theme=dark", "/-/control/delete": b"app=greeting&key=open"}
+"""Forms that have to be just so; every other one takes what it needs from the same big form."""
+LEAVES_NO_TRACE = ("/run", "/-/plugins/retry", "/-/control/plugins")
+
+
+@dataclass
+class World:
+    """An application with a run in every state there is.
+
+    Attributes:
+        values: Name of a part of an address -> what can stand there.
+        versions: Run -> its version.
+    """
+
+    application: Application
+    browser: Browser
+    values: dict[str, list[str]]
+    versions: dict[str, int]
+
+    def paths(self, template: str) -> Iterator[str]:
+        """Yield an address with every combination of real things in it."""
+        names = re.findall(r"{(\w+)", template)
+        for values in itertools.product(*(self.values.get(name, ["01"]) for name in names)):
+            filled = iter(values)
+            yield re.sub(r"{[^}]*}", lambda _: next(filled), template)  # noqa: B023 - used up before the next turn
+
+    def own(self, kind: str, method: str) -> dict[str, str]:
+        """Return the headers of a request that is let in."""
+        if kind == "control":
+            headers = {"host": HOST, "authorization": f"Bearer {self.application.capability.secret}"}
+        else:
+            headers = {"host": HOST, "cookie": self.browser.cookie, "sec-fetch-site": "same-origin"}
+        if method not in READING:
+            headers["content-type"] = "application/x-www-form-urlencoded"
+        if method not in READING and kind != "control":
+            headers["origin"] = OWN
+        return headers
+
+    async def send(self, method: str, path: str, headers: dict[str, str] | Headers, template: str = "") -> Answer:
+        """Send a form that every action finds what it needs in, with exactly these headers."""
+        pairs = headers if isinstance(headers, list) else [(n.encode(), v.encode()) for n, v in headers.items()]
+        return await self.browser.raw(method, path, pairs, FORMS.get(template) or self.form(path))
+
+    def form(self, path: str) -> bytes:
+        """Return what any action needs, for the newest version of the run it is about."""
+        seen = next((version for run, version in self.versions.items() if run in path), 1)
+        return (
+            f"_seen={seen}&_submit={uuid4()}&name=Mallory&language=Deutsch&version=2&text=note&profile=default"
+            f"&offered=x&file=hello.py&key=stolen&_retry=1&path={self.values['file'][0]}"
+        ).encode()
+
+
+@asynccontextmanager
+async def a_world(folder: Path) -> AsyncIterator[World]:
+    async with running(folder) as application:
+        browser = Browser(application)
+        runs, keys, versions = [], [], {}
+        for key in ("open", "editing", "locked", "binned"):
+            run, address = await browser.start("hello", key)
+            await browser.submit(run, "name", 1, name="Ada")
+            await browser.submit(run, "language", 2, language="English")
+            runs.append(run)
+            keys.append(address.rsplit("/", 1)[1])
+        await browser.post(f"/-/runs/{runs[0]}/steps/language/revert", {"_seen": "4"})
+        await browser.post(f"/-/runs/{runs[1]}/steps/name/revert", {"_seen": "4"})
+        await browser.submit(runs[1], "name", 5, name="Bob")
+        await browser.post(f"/-/runs/{runs[2]}/lock")
+        export = folder / "run.zip"
+        export.write_bytes((await browser.get(f"/-/runs/{runs[0]}/export")).body)
+        for run, key in zip(runs, keys, strict=True):
+            versions[run] = await browser.version(f"/hello/{key}")
+        await browser.post(f"/-/runs/{runs[3]}/delete")
+        await browser.post("/-/notes", {"text": "A secret note"})
+        values = {"run": runs, "step": ["name", "language", "greeting"], "module": ["hello"], "key": keys}
+        yield World(application, browser, values | {"file": [str(export)]}, versions)
+
+
+@pytest.fixture(scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with a_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+async def refused_all(world: World, address: Address, variants: list[Headers], methods: tuple[str, ...]) -> set[int]:
+    """Send every variant to every address a line of the table stands for; return the answers; fail on any effect."""
+    before = await stored(world.application)
+    statuses = set()
+    for method, path, headers in itertools.product(methods, world.paths(address.path), variants):
+        answer = await world.send(method, path, headers, address.path)
+        assert "set-cookie" not in answer.headers
+        assert not any(
+            secret in answer.text for secret in ("Ada", "A secret note", world.application.capability.secret)
+        )
+        statuses.add(answer.status)
+    assert await stored(world.application) == before
+    return statuses
+
+
+def pairs(headers: dict[str, str]) -> Headers:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+@EVERY
+async def test_address_answers_and_acts_when_its_own_page_asks(address: Address, tmp_path: Path) -> None:
+    """The requests of this file do have an effect once nothing about them is wrong, so that a hole would show."""
+    async with a_world(tmp_path) as world:
+        for method in address.methods:
+            headers, before = world.own(address.kind, method), await stored(world.application)
+            sent = [await world.send(method, path, headers, address.path) for path in world.paths(address.path)]
+            assert min(answer.status for answer in sent) < 400, [(each.status, each.text[:300]) for each in sent]
+            acted = await stored(world.application) != before
+            assert acted is (method == "POST" and not address.path.endswith(LEAVES_NO_TRACE))
+
+
+@EVERY
+async def test_address_refuses_hosts_that_are_not_ours(address: Address, world: World) -> None:
+    variants = []
+    for method, hosts in itertools.product(address.methods, FOREIGN_HOSTS):
+        own = world.own(address.kind, method)
+        del own["host"]
+        variants.append([*((b"host", host.encode()) for host in hosts), *pairs(own)])
+    assert await refused_all(world, address, variants, address.methods) == {400}
+
+
+@EVERY
+async def test_address_refuses_what_another_page_sends(address: Address, world: World) -> None:
+    for method in address.methods:
+        own = world.own(address.kind, method)
+        plain = {name: value for name, value in own.items() if name not in ("origin", "sec-fetch-site")}
+        nobodys = [{}] if method not in READING and address.kind != "control" else []  # It does not say who asks.
+        variants = [pairs(plain | other) for other in (*OTHER_PAGES, *nobodys)]
+        assert await refused_all(world, address, variants, (method,)) == {403}
+
+
+@EVERY
+async def test_address_refuses_browsers_that_were_not_let_in(address: Address, world: World) -> None:
+    cookie = world.browser.cookie
+    name, _, secret = cookie.partition("=")
+    cookies = ["", f"{name}=", f"{cookie}x", f"{cookie}; {cookie}", f"other={secret}", f'{name}="{secret}"', secret,
+               f"{name.upper()}={secret}", f"{name}={secret.swapcase()}", cookie[:-1]]  # fmt: skip
+    for method in address.methods:
+        own = world.own(address.kind, method)
+        own.pop("cookie", None)
+        own.pop("authorization", None)
+        variants = [pairs(own | ({"cookie": value} if address.kind != "control" else {})) for value in cookies]
+        variants.append([*pairs(own), *([(b"cookie", cookie.encode())] * 2 if address.kind != "control" else [])])
+        variants += [
+            pairs(own),
+            pairs(own | {"authorization": f"Bearer {secret}x"}),
+            pairs(own | {"authorization": secret}),
+        ]
+        assert await refused_all(world, address, variants, (method,)) == {401}
+
+
+@EVERY
+async def test_address_refuses_methods_it_does_not_have(address: Address, world: World) -> None:
+    """Reading methods above all: what changes something is no GET."""
+    own = {*address.methods, *(["HEAD"] if "GET" in address.methods else [])}
+    for method in (each for each in METHODS if each not in own):
+        headers = [pairs(world.own(address.kind, method))]
+        assert await refused_all(world, address, headers, (method,)) == {405}
+
+
+@EVERY
+async def test_only_pages_can_be_opened_by_a_link_from_elsewhere(address: Address, world: World) -> None:
+    visit = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    before = await stored(world.application)
+    for method in address.methods:
+        headers = world.own(address.kind, method) | visit
+        sent = [await world.send(method, path, headers, address.path) for path in world.paths(address.path)]
+        may = address.kind == "page" and method == "GET"
+        assert {answer.status for answer in sent} <= ({200, 404} if may else {403})
+    assert await stored(world.application) == before
+
+
+async def test_table_has_addresses_of_every_kind_that_is_guarded() -> None:
+    assert {each.kind for each in ADDRESSES} >= {"page", "part", "action", "control"}
+
+
+# Commands
+
+
+@pytest.mark.parametrize("path", [each.path for each in ADDRESSES if each.kind == "control"] + ["/-/control/nothing"])
+async def test_way_for_commands_is_closed_to_browsers_even_with_the_secret(path: str, world: World) -> None:
+    own = world.own("control", "POST")
+    before = await stored(world.application)
+    for more in (
+        {"cookie": world.browser.cookie},
+        {"origin": OWN},
+        {"sec-fetch-site": "same-origin"},
+        {"cookie": "a=b"},
+    ):
+        assert (await world.send("POST", path, own | more)).status == 403
+    assert await stored(world.application) == before
+
+
+async def test_cookie_is_not_the_secret_for_commands_nor_the_other_way_round(world: World) -> None:
+    headers = {"host": HOST, "cookie": world.browser.cookie, "origin": OWN, "sec-fetch-site": "same-origin"}
+    assert (await world.send("POST", "/-/control/link", headers)).status == 403
+    own = world.own("control", "GET")
+    assert (await world.send("GET", "/-/bin", own)).status == 401
+
+
+# What is open
+
+
+async def test_front_end_files_and_the_way_in_need_no_cookie_but_our_host(world: World) -> None:
+    file = world.application.site.assets.addresses["app.js"]
+    for path, status in ((file, 200), (OPEN, 303)):
+        assert (await world.send("GET", path, {"host": HOST})).status == status
+        assert (await world.send("GET", path, {"host": "evil.test"})).status == 400
+        assert (await world.send("GET", path, {"host": HOST, "origin": "http://evil"})).status == 403
+        assert (await world.send("GET", path, {"host": HOST, "sec-fetch-site": "cross-site"})).status == 403
+        for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+            assert (await world.send(method, path, {"host": HOST, "origin": OWN})).status == 401
+
+
+async def test_refused_requests_do_not_use_a_link_up(world: World) -> None:
+    path = f"{OPEN}?token={world.application.capability.new_token()}"
+    for headers in (
+        {"host": "evil.test"},
+        {"host": HOST, "sec-fetch-site": "cross-site"},
+        {"host": HOST, "origin": "null"},
+    ):
+        assert (await world.send("GET", path, headers)).status in (400, 403)
+    assert "set-cookie" not in (await world.send("HEAD", path, {"host": HOST})).headers
+    assert "set-cookie" in (await world.send("GET", path, {"host": HOST})).headers
+
+
+@pytest.mark.parametrize("host", [f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"[::1]:{PORT}", f"LocalHost:{PORT}"])
+async def test_names_of_this_machine_are_ours(host: str, world: World) -> None:
+    headers = {"host": host, "cookie": world.browser.cookie, "sec-fetch-site": "none"}
+    assert (await world.send("GET", "/", headers)).status == 200
+
+
+async def test_page_opened_as_localhost_is_sent_to_where_the_cookie_is(world: World) -> None:
+    answer = await world.send("GET", "/hello/%0d%0aX: y?find=a%20b", {"host": f"localhost:{PORT}"})
+    assert answer.status == 307
+    assert answer.headers["location"] == f"{OWN}/hello/%0D%0AX%3A%20y?find=a%20b"
+    for path in ("/-/bin", "/-/runs/x"):
+        assert (await world.send("GET", path, {"host": f"localhost:{PORT}"})).status == 401
+
+
+async def test_unknown_addresses_are_named_not_found(world: World) -> None:
+    own = world.own("page", "GET")
+    for path in (
+        "/nothing",
+        "/-/nothing",
+        "/-",
+        "/-/",
+        "/hello/",
+        "//hello",
+        "/-/runs",
+        "/-/live",
+        "/-/static/",
+        "/-/bin%0a",
+    ):
+        assert (await world.send("GET", path, own)).status == 404, path
+        assert (await world.send("POST", path, world.own("page", "POST"))).status in (404, 405), path
+
+
+# Sockets
+
+
+@pytest.mark.parametrize("path", ["/-/live", "/-/nothing", "/", "/hello", "/-/control/link"])
+@pytest.mark.parametrize("origin", [*FOREIGN_ORIGINS, None])
+async def test_socket_of_another_page_is_refused_before_it_is_taken(
+    path: str, origin: str | None, world: World
+) -> None:
+    async with Tab(world.application, path=path, headers={"origin": origin}) as tab:
+        assert (tab.accepted, tab.closed, tab.frames) == (False, 1008, [])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"cookie": None}, {"cookie": "a=b"}, {"host": "evil.test"}, {"host": None}, {"host": "evil.test", "origin": "http://evil.test"},
+     {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"sec-fetch-site": "none"},
+     {"origin": f"http://localhost:{PORT}"}],
+    ids=str,
+)  # fmt: skip
+async def test_socket_without_what_our_page_has_is_refused_before_it_is_taken(
+    wrong: dict[str, str | None], world: World
+) -> None:
+    async with Tab(world.application, headers=wrong) as tab:
+        assert (tab.accepted, tab.closed, tab.frames) == (False, 1008, [])
+
+
+async def test_socket_at_an_address_that_has_none_is_refused(world: World) -> None:
+    async with Tab(world.application, path="/-/nothing") as tab:
+        assert (tab.accepted, tab.ended) == (False, True)
+
+
+@pytest.mark.parametrize("more", [{}, {"sec-fetch-site": "same-origin"}], ids=str)
+async def test_socket_of_our_own_page_is_taken(more: dict[str, str], world: World) -> None:
+    async with Tab(world.application, f"run={world.values['run'][0]}", headers=more) as tab:
+        await tab.until(lambda tab: tab.numbers)
+        assert tab.accepted
+
+
+# Size
+
+
+async def test_body_found_too_large_after_the_answer_began_breaks_it_off(world: World) -> None:
+    async def answers_early(_scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await receive()
+
+    guard = Guard(
+        answers_early, capability=world.application.capability, hosts=[HOST], max_body_bytes=3,
+        refused=refused(world.application.site, ""),
+    )  # fmt: skip
+    browser = Browser(dataclasses.replace(world.application, asgi=guard))
+    with pytest.raises(BodyTooLargeError):
+        await browser.raw("POST", "/", pairs(world.own("page", "POST")), b"four")

@@ -1,0 +1,146 @@
+"""From what a step returned to what is stored, and to a few words about it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from pipulate import Markdown
+from pipulate.workflows import forms, values
+from pipulate.workflows.fields import options_from
+from tests.unit.workflows.steps import step_of
+
+
+class Colour(enum.Enum):
+    DARK_RED = "dr"
+
+
+class Model(BaseModel):
+    a: int
+
+
+@dataclass
+class Record:
+    a: int
+
+
+@pytest.mark.parametrize(
+    ("output", "view"),
+    [
+        (None, "none"), ("a", "text"), (date(2026, 1, 2), "text"), (True, "bool"), (False, "bool"), (0, "number"),
+        (0.5, "number"), (Decimal("0.5"), "number"), (Markdown("a"), "markdown"), ([1], "tree"), ({}, "tree"),
+        (Model(a=1), "tree"), (Record(1), "tree"), ((), "tree"),
+    ],
+)  # fmt: skip
+def test_view_follows_the_type_of_the_result(output: object, view: str) -> None:
+    assert values.view_of(output) == view
+
+
+@pytest.mark.parametrize(
+    ("output", "stored"),
+    [
+        (Model(a=1), {"a": 1}), (Record(1), {"a": 1}), (date(2026, 1, 2), "2026-01-02"), (Decimal("0.50"), "0.50"),
+        ({1: (2, {3})}, {"1": [2, [3]]}), (Path("a/b"), "a/b"), (Colour.DARK_RED, "dr"), (b"ab", "ab"),
+    ],
+)  # fmt: skip
+def test_result_without_a_declared_type_is_stored_as_json(output: object, stored: object) -> None:
+    def function():  # type: ignore[no-untyped-def] # noqa: ANN202 - undeclared is what is tested
+        ...
+
+    value, _ = values.to_value(step_of(function), None, output, {})
+    assert value == {"input": None, "output": stored, "view": values.view_of(output)}
+
+
+def test_result_is_stored_as_its_declared_type() -> None:
+    def function() -> Model:
+        raise NotImplementedError
+
+    value, short = values.to_value(step_of(function), None, {"a": "1"}, {})
+    assert (value["output"], short) == ({"a": 1}, "a: 1")
+
+
+def test_result_that_does_not_fit_its_declared_type_is_refused() -> None:
+    def function() -> int:
+        raise NotImplementedError
+
+    with pytest.raises(ValueError, match="valid integer"):
+        values.to_value(step_of(function), None, "many", {})
+
+
+@pytest.mark.parametrize("output", [object(), [object()], {"a": lambda: 1}])
+def test_result_that_json_has_no_form_for_is_refused(output: object) -> None:
+    def function():  # type: ignore[no-untyped-def] # noqa: ANN202 - undeclared is what is tested
+        ...
+
+    with pytest.raises(ValueError, match="serialize"):
+        values.to_value(step_of(function), None, output, {})
+
+
+def test_answers_are_stored_as_json_beside_the_result() -> None:
+    def function(on: date, colour: Colour, note: str | None) -> int:
+        raise NotImplementedError
+
+    step = step_of(function)
+    answers = forms.validate(step.model, {"on": "2026-01-02", "colour": "dr", "note": None})
+    value, short = values.to_value(step, answers, 5, {})
+    assert value == {"input": {"on": "2026-01-02", "colour": "dr", "note": None}, "output": 5, "view": "number"}
+    assert short == "2026-01-02 · Dark red"
+
+
+def test_short_form_uses_the_labels_people_chose_from() -> None:
+    def function(size: Literal["very_large"], page: int) -> None: ...
+
+    step = step_of(function)
+    answers = forms.validate(step.model, {"size": "very_large", "page": 7})
+    _, short = values.to_value(step, answers, None, {"page": options_from([(7, "Seventh")])})
+    assert short == "very large · Seventh"
+
+
+@pytest.mark.parametrize(
+    ("answers", "short"),
+    [
+        ({}, "(nothing)"),
+        ({"a": "", "b": None, "c": False}, "(nothing)"),
+        ({"a": 0}, "0"),
+        ({"a": 0.0, "b": "x"}, "0.0 · x"),
+        ({"a": True, "b": "x"}, "yes · x"),
+        ({"a": "x" * 200}, "x" * 119 + "…"),
+        ({"a": " a\n\n b "}, "a b"),
+    ],
+)
+def test_short_form_of_answers(answers: dict[str, Any], short: str) -> None:
+    assert values.short_of(answers) == short
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (None, ""), (True, "yes"), (False, "no"), (1.5, "1.5"), ({"a": 1, "b": [True]}, "a: 1, b: yes"),
+        (list(range(10)), "0, 1, 2, 3, 4, 5, 6, 7 …"), ([[1, 2], []], "1, 2, "),
+    ],
+)  # fmt: skip
+def test_any_value_is_one_piece_of_text(given: object, text: str) -> None:
+    assert values.plain(given) == text
+
+
+@given(st.text(max_size=400))
+def test_short_form_is_one_short_line(text: str) -> None:
+    short = values.shorten(text)
+    assert len(short) <= values.SHORT
+    assert len(short.splitlines()) <= 1
+    assert short == short.strip()
+
+
+def test_suggestion_becomes_json_values() -> None:
+    assert values.to_plain({"on": date(2026, 1, 2), "colour": Colour.DARK_RED}) == {"on": "2026-01-02", "colour": "dr"}
+    with pytest.raises(ValueError, match="serialize"):
+        values.to_plain({"a": object()})
