@@ -59,7 +59,7 @@ _CLI = """\
 # Commands
 
 In a clone the program is `.venv/bin/pipulate`, once `make setup` or `make run` has made the environment. Every command
-explains itself with `--help`, or `-h`.
+explains itself with `--help`, or `-h`; `pipulate --version` prints the version, as `pipulate version` does.
 
 ## Exit codes
 

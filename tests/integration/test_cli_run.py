@@ -9,6 +9,7 @@ import signal
 import socket
 import sqlite3
 import stat
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
@@ -20,6 +21,7 @@ import pytest
 from tests.support.cli import Shell
 from tests.support.server import Server
 
+TYPED = f"{sys.executable} -m pipulate"  # As the tests start it, so a message has to name it like this.
 HANGS = "import pathlib, threading\npathlib.Path('begun').touch()\nthreading.Event().wait()\n"
 
 
@@ -140,7 +142,7 @@ def test_run_says_so_when_another_program_has_the_port(tmp_path: Path) -> None:
         shown = Shell(tmp_path).process("run", "--port", str(port))
     assert shown.code == 1
     assert f"Port {port} cannot be used (Address already in use)" in shown.err
-    assert "choose another port: pipulate run --port " in shown.err
+    assert f"choose another port: {TYPED} run --port " in shown.err
 
 
 def test_run_names_the_process_that_has_the_data_folder(server: Server) -> None:
@@ -152,7 +154,7 @@ def test_run_names_the_process_that_has_the_data_folder(server: Server) -> None:
 def test_run_points_to_the_running_server_when_that_has_the_port_too(server: Server) -> None:
     shown = Shell(server.folder).process("run", "--port", str(server.port))
     assert shown.code == 3
-    assert "For a link to it: pipulate link" in shown.err
+    assert f"For a link to it: {TYPED} link" in shown.err
 
 
 def test_run_takes_its_settings_from_the_environment_and_options_win(tmp_path: Path) -> None:

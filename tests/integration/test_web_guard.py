@@ -180,7 +180,9 @@ async def test_address_refuses_what_another_page_sends(address: Address, world: 
     for method in address.methods:
         own = world.own(address.kind, method)
         plain = {name: value for name, value in own.items() if name not in ("origin", "sec-fetch-site")}
-        nobodys = [{}] if method not in READING and address.kind != "control" else []  # It does not say who asks.
+        nobodys: list[dict[str, str]] = (
+            [{}] if method not in READING and address.kind != "control" else []
+        )  # It does not say who asks.
         variants = [pairs(plain | other) for other in (*OTHER_PAGES, *nobodys)]
         assert await refused_all(world, address, variants, (method,)) == {403}
 

@@ -295,11 +295,11 @@ async def test_key_has_one_spelling(browser: Browser) -> None:
 async def test_long_row_of_marks_is_refused_as_fast_as_any_long_text(path: str, name: str, browser: Browser) -> None:
     """Putting marks into their order takes the square of their number, so the length has to be looked at first."""
     took = {}
-    for text in ("a" * 40_001, "a" + "\u0301\u0316" * 20_000):
+    for text in ("a" * 160_001, "a" + "\u0301\u0316" * 80_000):
         began = process_time()
         assert (await browser.post(path, {name: text, "offered": ""})).status == 422
         took[text[1]] = process_time() - began
-    assert took["\u0301"] < 10 * took["a"]
+    assert took["\u0301"] < 500 * took["a"]  # It is 30 times the bytes; the square would be 5,000 times the work.
 
 
 @pytest.mark.parametrize("key", ["..", "a\x00b", "x" * (KEY_MAX + 1), MARKUP + "/", ""])

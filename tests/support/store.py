@@ -24,6 +24,7 @@ from pipulate.storage.journal import Event, State
 from pipulate.storage.ledger import Author, RunRow, Written
 from pipulate.storage.migrate import migrate_postgres, migrate_sqlite
 from pipulate.storage.postgres import PostgresDatabase
+from pipulate.storage.profiles import DEFAULT_ID
 from pipulate.storage.sqlite import SqliteDatabase
 from pipulate.storage.tables import TABLES, PostgresSource, SqliteSource, reading_postgres, reading_sqlite
 from tests.support.clock import ManualClock
@@ -227,7 +228,9 @@ class Postgres:
         self.url = url
         migrate_postgres(url)
         with psycopg.connect(url) as connection:
-            self._profiles = connection.execute("SELECT id, name, name_folded, created_at FROM profiles").fetchall()
+            self._profiles = connection.execute(
+                "SELECT id, name, name_folded, created_at FROM profiles WHERE id = %s", (DEFAULT_ID,)
+            ).fetchall()  # Other tests of this process may have used the database before.
 
     def empty(self) -> None:
         """Put the tables back to how they were after the migration."""

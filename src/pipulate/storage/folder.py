@@ -60,8 +60,9 @@ class Layout:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     raise StoreFullError from error
                 raise StorageError(f"The data folder {folder} cannot be made: {error.strerror}.") from error
-        if not os.access(self.root, os.W_OK):
-            raise StorageError(f"The data folder {self.root} is read-only. Make it writable, or choose another: --data")
+        for path in (self.root, self.files, self.state, self.database):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise StorageError(f"{path} is read-only. Make it writable, or choose another data folder: --data")
 
 
 class FolderLock:

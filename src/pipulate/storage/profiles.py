@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipulate.errors import BadNameError
 from pipulate.storage.database import Transaction
+from pipulate.storage.journal import storable
 from pipulate.storage.keys import check_name
 
 DEFAULT_ID = "default"
@@ -29,7 +30,7 @@ def listed(tx: Transaction) -> list[Profile]:
 
 def find(tx: Transaction, profile: str) -> Profile | None:
     """Return a profile by its id, or None."""
-    row = tx.one("SELECT id, name FROM profiles WHERE id = :id", id=profile)
+    row = tx.one("SELECT id, name FROM profiles WHERE id = :id", id=storable(profile))
     return Profile(*row) if row else None
 
 

@@ -76,6 +76,7 @@ class RunPage:
         now: The moment.
         shown: Where a past version is looked at: that version, its author and time; None for the run as it is now.
         notice: What the person should know about what they just tried, or "".
+        renaming: The new key that was refused, and why; None where none was.
     """
 
     view: RunView
@@ -89,6 +90,7 @@ class RunPage:
     now: datetime
     shown: tuple[int, str, str] | None = None
     notice: str = ""
+    renaming: tuple[str, str] | None = None
 
     @property
     def is_past(self) -> bool:
@@ -378,13 +380,24 @@ def _history_link(page: RunPage) -> Html:
 def _menu(page: RunPage) -> Html:
     row = page.view.row
     locked = page.view.state.lock is not None
+    key, problem = page.renaming or (row.key, "")
     rename = form(
         _hidden(page),
         div(
-            input_(name="key", value=row.key, aria_label="New key", dir="auto", autocomplete="off"),
+            input_(
+                name="key",
+                value=key,
+                aria_label="New key",
+                aria_invalid="true" if problem else None,
+                aria_describedby="rename-problem" if problem else None,
+                autofocus=bool(problem),
+                dir="auto",
+                autocomplete="off",
+            ),
             button("Rename", class_="secondary"),
             class_="inline",
         ),
+        p(problem, id="rename-problem", class_="problem", role="alert") if problem else None,
         method="post",
         action=f"/-/runs/{row.id}/rename",
         **_posts(f"/-/runs/{row.id}/rename"),
@@ -401,6 +414,7 @@ def _menu(page: RunPage) -> Html:
         ),
         class_="menu right",
         data_menu=True,
+        open=bool(problem),
     )
 
 

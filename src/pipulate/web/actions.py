@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pipulate._ids import new_id
 from pipulate.errors import (
+    BadKeyError,
     InvalidAnswersError,
+    KeyTakenError,
     RunConflictError,
     RunError,
     RunLockedError,
@@ -22,10 +25,10 @@ from pipulate.errors import (
 from pipulate.ui.conflict import Conflict, conflict_section
 from pipulate.ui.forms import texts_of
 from pipulate.web.errors import status_of
-from pipulate.web.runpage import WAIT_S, asked_again, elsewhere, gone_on, refreshed
+from pipulate.web.runpage import WAIT_S, asked_again, described, elsewhere, gone_on, refreshed, whole
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows.definition import Step
-from pipulate.workflows.work import RunView
+from pipulate.workflows.work import RunView, installed
 
 _SUBMIT = re.compile(r"[0-9a-zA-Z-]{8,64}")
 
@@ -53,7 +56,7 @@ async def run_step(visit: Visit) -> Response:
     engine = visit.site.engine
     if await visit.text("_retry"):
         engine.retry(run, step)
-    await engine.view(run, visit.who)  # Whoever may not see the run cannot start its steps.
+    _ = installed(await engine.view(run, visit.who))[step]  # Whoever may not see the run cannot start its steps.
     await asyncio.shield(engine.advance(run, visit.who))
     return await refreshed(visit, await engine.view(run, visit.who))
 
@@ -83,6 +86,7 @@ async def copy_with(visit: Visit) -> Response:
     """Continue in a copy: of the version that was seen, with what was typed."""
     run, step, seen, _, typed = await _sent(visit)
     engine = visit.site.engine
+    _ = installed(await engine.view(run, visit.who))[step]  # Before there is a copy: it would stay.
     copy = await engine.fork(run, visit.who, version=seen)
     try:
         view = await engine.submit(copy.row.id, visit.who, step, typed, seen=copy.row.version, submit_id=new_id())
@@ -129,10 +133,13 @@ async def copy(visit: Visit) -> Response:
 
 async def rename(visit: Visit) -> Response:
     """Give the run another key."""
-    run = visit.request.path_params["run"]
+    run, key = visit.request.path_params["run"], await visit.text("key")
     engine = visit.site.engine
     try:
-        await engine.rename(run, visit.who, await visit.text("key"))
+        await engine.rename(run, visit.who, key)
+    except (BadKeyError, KeyTakenError) as error:
+        page = replace(await described(visit, await engine.view(run, visit.who)), renaming=(key, str(error)))
+        return await whole(visit, page, status_of(error))
     except RunError as error:
         return await _not_done(visit, run, error)
     view = await engine.view(run, visit.who)

@@ -7,7 +7,7 @@ same for all of them. The engine itself decides nothing about a write: the store
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -382,8 +382,8 @@ class Engine:
 
     async def revert(self, run: str, who: Who, step: str, *, seen: int | None) -> Written:
         """Reopen a step; see `runs.revert`."""
-        order = await self._order(run, who)
-        return await self._do(runs.revert, run, who, step=step, order=order, seen=seen)
+        workflow = installed(await self.view(run, who))
+        return await self._do(runs.revert, run, who, step=workflow[step].name, order=workflow.order, seen=seen)
 
     async def cancel_edit(self, run: str, who: Who) -> Written:
         """Put the run back as it was before the edit; see `runs.cancel_edit`."""
@@ -483,9 +483,6 @@ class Engine:
         self._cache.drop(run)
         self._tell(written)
         return written
-
-    async def _order(self, run: str, who: Who) -> Sequence[str]:
-        return installed(await self.view(run, who)).order
 
     def _author(self, who: Who) -> Author:
         return Author(who.actor, to_text(self.clock.now()), who.tab)
