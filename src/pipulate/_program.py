@@ -17,7 +17,7 @@ def program() -> str:
         return "pipulate"
     if started.name == "pipulate":
         return shlex.quote(_from_here(started))
-    if started.name == "__main__.py":
+    if started.parts[-2:] == ("pipulate", "__main__.py"):
         return f"{shlex.quote(_from_here(Path(sys.executable)))} -m pipulate"
     return "pipulate"
 

@@ -42,7 +42,7 @@ def test_list_shows_the_newest_change_first_with_its_state(shell: Shell) -> None
     lines = shell("runs", "list").out.splitlines()
     assert [line.split()[:4] for line in lines] == [
         ["APP", "KEY", "VERSION", "STATE"],
-        ["greeting", "Büro/2", "1", "started"],
+        ["greeting", "Büro/2", "1", "at"],
         ["greeting", "01", "4", "finished"],
     ]
 

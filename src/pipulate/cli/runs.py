@@ -98,7 +98,11 @@ def show(app: str, key: str, data: Path | None, as_json: bool) -> None:
         return
     say(f"{row.app} / {row.key}  version {row.version}  {_state(row)}\n")
     ordered = sorted(state.steps.items(), key=lambda item: item[1].version)
-    show_table(("STEP", "VALUE"), [(name, value.short) for name, value in ordered], empty="No step has a value.")
+    show_table(
+        ("STEP", "VALUE"),
+        [(name, value.short or "(see --json)") for name, value in ordered],
+        empty="No step has a value.",
+    )
     click.echo("")
     show_table(
         ("VERSION", "AT (UTC)", "WHO", "WHAT", "STEP", "VALUE"),

@@ -74,7 +74,8 @@ class StepValue:
             `{"$file": {"sha256": ..., "bytes": ...}}` until it is resolved.
         digest: What equal values share; see `digest`.
         reads: Earlier step -> digest of the value it had when this one was made from it ("" where it had none).
-        short: The value in a few words, for one line.
+        short: The value in a few words, for one line; "" where only its view says what it is.
+        by, at: Author and time of that event.
     """
 
     version: int
@@ -82,6 +83,8 @@ class StepValue:
     digest: str
     reads: Mapping[str, str]
     short: str
+    by: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,8 @@ def fold(events: Iterable[Event]) -> State:
 def value_of(event: Event) -> StepValue:
     """Return the value that an event of kind submitted or computed carries."""
     data = event.data
-    return StepValue(event.version, data["value"], data["digest"], data.get("reads", {}), data.get("short", ""))
+    reads, short = data.get("reads", {}), data.get("short", "")
+    return StepValue(event.version, data["value"], data["digest"], reads, short, event.actor, event.at)
 
 
 def needs_values(event: Event) -> bool:

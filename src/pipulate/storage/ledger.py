@@ -126,10 +126,13 @@ def event_of(row: Row) -> Event:
 def state_of(tx: Transaction, row: RunRow) -> State:
     """Return the state of a run from its current values, without reading the journal."""
     steps, offers = dict[str, StepValue](), dict[str, StepValue]()
-    for step, version, data, digest, reads, short, present in tx.all(
-        "SELECT step, version, data, digest, reads, short, present FROM run_steps WHERE run = :run", run=row.id
+    for step, present, version, data, digest, reads, short, by, at in tx.all(
+        "SELECT s.step, s.present, s.version, s.data, s.digest, s.reads, s.short, e.actor, e.at FROM run_steps s"
+        " JOIN run_events e ON e.run = s.run AND e.version = s.version WHERE s.run = :run",
+        run=row.id,
     ):
-        (steps if present else offers)[step] = StepValue(version, json.loads(data), digest, json.loads(reads), short)
+        value = StepValue(version, json.loads(data), digest, json.loads(reads), short, by, at)
+        (steps if present else offers)[step] = value
     lock = Lock(row.locked_by or "", row.locked_at) if row.locked_at else None
     return State(row.version, steps, offers, row.editing, row.editing_version, lock)
 

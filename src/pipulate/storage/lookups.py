@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipulate.errors import RunNotFoundError, UnknownVersionError
 from pipulate.storage.database import Transaction
@@ -69,7 +69,7 @@ def resolved(state: State, files: FileStore, run: str) -> State:
 
     def whole(value: StepValue) -> StepValue:
         data = files.resolve(run, value.data)
-        return value if data is value.data else StepValue(value.version, data, value.digest, value.reads, value.short)
+        return value if data is value.data else replace(value, data=data)
 
     return State(
         state.version,

@@ -43,8 +43,12 @@ from pipulate.storage.ledger import (
 # Starting, naming
 
 
-def start(tx: Transaction, run: str, app: str, key: Key | None, profile: str, author: Author) -> tuple[RunRow, Written]:
+def start(
+    tx: Transaction, run: str, app: str, key: Key | None, profile: str, author: Author, *, open_step: str | None = None
+) -> tuple[RunRow, Written]:
     """Begin a run under `key`, or under the next free number where it is None.
+
+    `open_step` is the step that will be open, for lists; None where that is not known yet.
 
     Raises:
         KeyTakenError: If the person has a run of this app under that key already.
@@ -59,7 +63,7 @@ def start(tx: Transaction, run: str, app: str, key: Key | None, profile: str, au
             key = check_key(next_key(key.prefix, key.number))
     messages.open_conversation(tx, run)
     row = find(tx, run)
-    written = append(tx, row, author, journal.STARTED, None, {"key": key.text})
+    written = append(tx, row, author, journal.STARTED, None, {"key": key.text}, open_step=open_step)
     return find(tx, run), written
 
 

@@ -33,7 +33,7 @@ from pipulate.ui.html import (
     summary,
 )
 from pipulate.ui.results import result
-from pipulate.ui.words import moment, person
+from pipulate.ui.words import clock_time, moment, person
 from pipulate.workflows.fields import Option
 from pipulate.workflows.plan import Slot
 from pipulate.workflows.work import RunView
@@ -235,7 +235,7 @@ def _folded(page: RunPage, slot: Slot) -> Html:
     value = slot.value
     assert value is not None  # noqa: S101 - a done step has one
     step = slot.step
-    given = value.data.get("input")
+    given, when = value.data.get("input"), clock_time(value.at, page.now)
     edit = None
     if page.can_edit:
         words, action = ("Run again", "again") if step.is_automatic else ("Edit", "revert")
@@ -253,6 +253,7 @@ def _folded(page: RunPage, slot: Slot) -> Html:
             span(value.short if given is not None else "", class_="value", dir="auto"),
             edit,
             class_="line",
+            title=f"{person(value.by, page.viewer) if given is not None else 'Worked out'}, {when}",
         ),
         _shown(slot, value),
     )

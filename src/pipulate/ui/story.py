@@ -33,6 +33,8 @@ def told(event: Event, workflow: Workflow | None, earlier: Mapping[str, str] | N
     before = (earlier or {}).get(event.step or "")
     if event.kind == "submitted" and before:
         return join("changed ", step, " from ", _quoted(before), " to ", _quoted(data.get("short")))
+    if event.kind == "computed" and not data.get("short"):
+        return join(step, " was worked out")
     values = {
         "step": step,
         "short": _quoted(data.get("short")),

@@ -197,7 +197,12 @@ class Engine:
             BadKeyError, KeyTakenError: If the key cannot be used.
         """
         checked = check_key(key) if key.strip() else None
-        row, written = await self.db.write(runs.start, new_id(), app, checked, profile, self._author(who))
+        workflow = self.catalog.get(app)
+        first = workflow.steps[0] if workflow else None
+        opened = first.name if first and first.when is None else None
+        row, written = await self.db.write(
+            runs.start, new_id(), app, checked, profile, self._author(who), open_step=opened
+        )
         self._tell(written)
         return await self.view(row.id, who)
 

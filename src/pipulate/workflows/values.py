@@ -22,7 +22,7 @@ SHORT = 120
 def to_value(
     step: Step[..., Any], answers: BaseModel | None, output: Any, options: Mapping[str, Sequence[Option]]
 ) -> tuple[dict[str, Any], str]:
-    """Return what is stored for a step, and the same in a few words.
+    """Return what is stored for a step, and the same in a few words ("" where few words cannot say it).
 
     Args:
         step: The step.
@@ -41,7 +41,7 @@ def to_value(
     given = answers.model_dump(mode="json") if answers is not None else None
     value = {"input": given, "output": dumped, "view": view}
     if given is None:
-        return value, shorten(plain(dumped))
+        return value, "" if view in ("markdown", "tree") else shorten(plain(dumped))
     labels = {each.name: options.get(each.name) or each.options for each in step.fields}
     return value, short_of({name: _labelled(answer, labels.get(name, ())) for name, answer in given.items()})
 
@@ -79,6 +79,8 @@ def plain(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {plain(each)}" for name, each in list(value.items())[:8])
     if isinstance(value, Sequence):

@@ -65,7 +65,17 @@ def test_result_is_stored_as_its_declared_type() -> None:
         raise NotImplementedError
 
     value, short = values.to_value(step_of(function), None, {"a": "1"}, {})
-    assert (value["output"], short) == ({"a": 1}, "a: 1")
+    assert (value["output"], short) == ({"a": 1}, "")
+
+
+@pytest.mark.parametrize(
+    ("output", "short"), [("done", "done"), (3, "3"), (True, "yes"), ({"a": 1}, ""), ([1], ""), (Markdown("# x"), "")]
+)
+def test_short_form_of_a_result_is_left_out_where_only_its_view_can_say_it(output: object, short: str) -> None:
+    def function():  # type: ignore[no-untyped-def] # noqa: ANN202 - undeclared is what is tested
+        ...
+
+    assert values.to_value(step_of(function), None, output, {})[1] == short
 
 
 def test_result_that_does_not_fit_its_declared_type_is_refused() -> None:
@@ -111,7 +121,8 @@ def test_short_form_uses_the_labels_people_chose_from() -> None:
         ({}, "(nothing)"),
         ({"a": "", "b": None, "c": False}, "(nothing)"),
         ({"a": 0}, "0"),
-        ({"a": 0.0, "b": "x"}, "0.0 · x"),
+        ({"a": 0.0, "b": "x"}, "0 · x"),
+        ({"a": -2.0, "b": 2.5, "c": 1e300}, "-2 · 2.5 · 1e+300"),
         ({"a": True, "b": "x"}, "yes · x"),
         ({"a": "x" * 200}, "x" * 119 + "…"),
         ({"a": " a\n\n b "}, "a b"),
