@@ -22,7 +22,7 @@ from pipulate.plugins.loading import PACKAGE, Import, Loaded, prepare_folder
 from pipulate.workflows.definition import Workflow
 from pipulate.workflows.findings import Finding
 
-State = Literal["loading", "loaded", "failed", "hanging", "skipped"]
+State = Literal["loading", "loaded", "failed", "hanging", "skipped", "replaced"]
 
 _NEXT_AFTER_S = 1.0  # A file that takes longer goes on importing while the next one begins.
 _log = get_logger()
@@ -34,7 +34,7 @@ class Plugin:
 
     Attributes:
         file: The file.
-        state: Where it stands.
+        state: Where it stands; `replaced` is an app in the box whose page address or name a file of the user has.
         workflow: The app in use, or None.
         findings: What is wrong with the file as it is now.
         is_old: Whether the app in use comes from the version of the file before, because the new one fails or hangs.
@@ -245,6 +245,9 @@ class PluginHost:
         final: dict[Path, Plugin] = {}
         for plugin in sorted(plugins, key=lambda each: each.file.is_in_box):
             clash = self._clash(plugin, by_module, by_app)
+            if clash is not None and plugin.file.is_in_box:
+                final[plugin.file.path] = replace(plugin, state="replaced", workflow=None, findings=())
+                continue
             if clash is not None:
                 final[plugin.file.path] = replace(
                     plugin, state="failed", workflow=None, findings=(*plugin.findings, clash)

@@ -43,7 +43,7 @@ class PluginLine:
         file: Name of the file.
         module: Its page address without the slash.
         title: Title of its app, or "".
-        state: `loaded`, `failed`, `hanging`, `skipped`, `loading`.
+        state: `loaded`, `failed`, `hanging`, `skipped`, `replaced`, `loading`.
         is_in_box: Whether it came with the program.
         findings: What is wrong with it.
         is_old: Whether an older version of the file is still in use because the new one fails.
@@ -98,6 +98,7 @@ def _row(line: PluginLine) -> list[Html | str]:
         li(code(each.code), " ", each.message, small(f" {each.file}:{each.line}" if each.line else "", class_="where"))
         for each in line.findings
     )
+    what = p("A file of yours has its address or its name.", class_="help") if line.state == "replaced" else None
     return [
         join(line.file, small(" in the box") if line.is_in_box else None),
         a(line.title, href=f"/{line.module}") if line.state == "loaded" else line.title,
@@ -105,7 +106,7 @@ def _row(line: PluginLine) -> list[Html | str]:
             span(line.state.capitalize(), class_=f"plugin-state {line.state}"),
             small(" the version before is still in use") if line.is_old else None,
         ),
-        join(findings if line.findings else None, retry),
+        join(what, findings if line.findings else None, retry),
     ]
 
 

@@ -98,6 +98,9 @@ class FormField:
     rows: int = 0
 
 
+_YES_OR_NO = (Option(value=True, text="True", label="Yes"), Option(value=False, text="False", label="No"))
+
+
 class UnsupportedTypeError(TypeError):
     """An annotation cannot be a field."""
 
@@ -200,6 +203,8 @@ def options_from(values: Iterable[Any]) -> tuple[Option, ...]:
 
 
 def _by_type(field: FormField, bare: Any) -> FormField:
+    if bare is bool and field.optional:  # Ticked or not is two answers, and there are three.
+        return replace(field, widget="select", options=_YES_OR_NO, required=False)
     if bare is bool:
         return replace(field, widget="checkbox", required=False, default=bool(field.default))
     if bare is int:
@@ -259,8 +264,6 @@ def _html_limits(hints: Sequence[Any]) -> Iterator[tuple[str, str]]:
                 yield "minlength", str(length)
             case annotated_types.MaxLen(max_length=length):
                 yield "maxlength", str(length)
-            case _ if pattern := getattr(hint, "pattern", None):
-                yield "pattern", str(getattr(pattern, "pattern", pattern))
 
 
 def _bound(limit: Any) -> str:

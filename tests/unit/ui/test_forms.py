@@ -195,3 +195,12 @@ def test_problem_without_a_field_stands_above_the_fields() -> None:
     made = problems_without_field({"": "It <failed>.", "short": "No.", "gone": "What?"}, STEP.fields)
     assert made == '<p class="problem" role="alert">It &lt;failed&gt;. What?</p>'
     assert problems_without_field({"short": "No."}, STEP.fields) == ""
+
+
+def test_yes_or_no_that_may_be_left_open_comes_back_as_it_was_answered() -> None:
+    def step(done: bool | None = None) -> None: ...
+
+    fields = step_of(step).fields
+    for answer, chosen in ((True, ["True"]), (False, ["False"])):
+        assert texts_of(fields, {"done": answer}) == {"done": chosen}
+    assert texts_of(fields, {"done": None}) == {}
