@@ -24,10 +24,17 @@ class RunChanged:
 
 @dataclass(frozen=True, slots=True)
 class MessagesAdded:
-    """A conversation has new messages in the store, up to and with `seq`."""
+    """A conversation has new messages in the store, up to and with `seq`.
+
+    Attributes:
+        conversation: Id of the conversation.
+        seq: Number of the newest message.
+        told: The event of the journal that the newest one tells of, where whoever publishes has it; None otherwise.
+    """
 
     conversation: str
     seq: int
+    told: Any = None
 
 
 @dataclass(frozen=True, slots=True)

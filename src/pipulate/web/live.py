@@ -17,19 +17,17 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pipulate._log import get_logger
-from pipulate.chat import Conversations
 from pipulate.errors import PipulateError, RunNotFoundError
 from pipulate.events import AppsChanged, Happening, MessagesAdded, RunChanged
 from pipulate.security.capability import OWNER
 from pipulate.storage import messages as stored
-from pipulate.storage.messages import Message
-from pipulate.ui.messages import event_line, note
-from pipulate.ui.story import told
+from pipulate.web.feed import Feed, Item
 from pipulate.web.site import Site
 from pipulate.workflows.definition import Workflow
 from pipulate.workflows.engine import Who
 
 _SEND_S = 8.0
+_FRAME_S = 1 / 60  # A screen shows no more changes a second, so what comes in quick succession is told as one.
 _HEARD_PER_S = 20  # Pages have nothing to say; one that talks this much is no page of ours.
 _TOO_MANY, _NOT_WELCOME = 1013, 1008
 _FRAME = 65_536  # characters; more at once is sent as several frames, so that little waits for a slow reader
@@ -42,7 +40,7 @@ class Live:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._conversations = Conversations(site.db, site.bus, site.clock)
+        self._feed = Feed(site)
         self._open = 0
 
     async def serve(self, socket: WebSocket) -> None:
@@ -51,7 +49,7 @@ class Live:
             await socket.close(_TOO_MANY)
             return
         try:
-            page = _Page(self._site, self._conversations, socket)
+            page = _Page(self._site, self._feed, socket)
         except ValueError:
             await socket.close(_NOT_WELCOME)
             return
@@ -63,9 +61,9 @@ class Live:
 
 
 class _Page:
-    def __init__(self, site: Site, conversations: Conversations, socket: WebSocket) -> None:
+    def __init__(self, site: Site, feed: Feed, socket: WebSocket) -> None:
         query = socket.query_params
-        self._site, self._conversations, self._socket = site, conversations, socket
+        self._site, self._feed, self._socket = site, feed, socket
         self._run = query.get("run") or None
         self._conversation = self._run or stored.general(OWNER)
         self._last = _number(query.get("after", "0"))
@@ -121,7 +119,7 @@ class _Page:
 
     def _hear_of(self, happening: Happening) -> None:
         match happening:
-            case MessagesAdded(conversation, seq) if conversation == self._conversation:
+            case MessagesAdded(conversation=conversation, seq=seq) if conversation == self._conversation:
                 self._newest = max(self._newest, seq)
             case RunChanged(run, version, tab) if run == self._run:
                 # Several changes may be told as one; it is a tab's own only where all of them were.
@@ -140,6 +138,7 @@ class _Page:
         while True:
             await self._send_version()
             await self._woken.wait()
+            await asyncio.sleep(_FRAME_S)
             self._woken.clear()
             if self._newest > self._last:
                 await self._send_messages()
@@ -149,11 +148,11 @@ class _Page:
 
     async def _send_messages(self) -> None:
         while True:
-            new = await self._conversations.after(self._conversation, OWNER, self._last)
-            for items in _in_frames(self._drawn(new)):
+            new = await self._feed.after(self._conversation, self._last, self._newest, self._workflow)
+            for items in _in_frames(new):
                 await self._send({"type": "messages", "last": items[-1]["seq"], "items": items})
                 self._last = items[-1]["seq"]
-            if len(new) < stored.PAGE:
+            if not new or (len(new) < stored.PAGE and self._last >= self._newest):
                 return
 
     async def _send_version(self) -> None:
@@ -161,25 +160,9 @@ class _Page:
             self._version = self._run_version
             await self._send({"type": "run", "run": self._run, "version": self._version, "tab": self._by_tab})
 
-    def _drawn(self, new: Sequence[Message]) -> list[dict[str, Any]]:
-        now = self._site.clock.now()
-        items: list[dict[str, Any]] = []
-        for message in new:
-            if message.event is None:
-                items.append({"seq": message.seq, "role": message.role, "html": note(message, OWNER, now)})
-            else:
-                items.append(
-                    {
-                        "seq": message.seq,
-                        "role": "event",
-                        "html": event_line(message, self._workflow, OWNER),
-                        "summary": told(message.event, self._workflow),
-                    }
-                )
-        return items
-
     async def _send(self, frame: dict[str, Any]) -> None:
-        await asyncio.wait_for(self._socket.send_text(json.dumps(frame, ensure_ascii=False)), _SEND_S)
+        async with asyncio.timeout(_SEND_S):
+            await self._socket.send_text(json.dumps(frame, ensure_ascii=False))
 
     async def _listen(self) -> None:
         """Notice that the page has gone, and that it is no page of ours."""
@@ -213,9 +196,9 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _in_frames(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _in_frames(items: Sequence[Item]) -> Iterator[list[Item]]:
     """Yield items together until they are large enough to be sent."""
-    frame: list[dict[str, Any]] = []
+    frame: list[Item] = []
     size = 0
     for item in items:
         frame.append(item)

@@ -495,7 +495,7 @@ class Engine:
     def _tell(self, written: Written) -> None:
         if written.event is None:
             return
-        self.bus.publish(MessagesAdded(written.run, written.message))
+        self.bus.publish(MessagesAdded(written.run, written.message, written.event))
         self.bus.publish(RunChanged(written.run, written.version, written.event.tab))
 
 
