@@ -173,6 +173,28 @@ def test_delete_does_not_ask_a_script_that_said_yes(shell: Shell) -> None:
     assert keys(shell) == ["Büro/2"]
 
 
+def test_purge_reaches_into_the_bin_where_no_other_run_has_the_key(shell: Shell) -> None:
+    shell("runs", "delete", "greeting", "01")
+    assert shell("runs", "delete", "greeting", "01").code == 1
+    assert shell("runs", "delete", "greeting", "01", "--purge", "--yes").out == "Erased.\n"
+    assert (keys(shell), keys(shell, "--deleted")) == (["Büro/2"], [])
+
+
+def test_purge_takes_the_run_that_is_in_use_before_one_in_the_bin(shell: Shell) -> None:
+    shell("runs", "delete", "greeting", "01")
+    shell("runs", "import", "run.zip", "--key", "01")
+    assert shell("runs", "delete", "greeting", "01", "--purge", "--yes").code == 0
+    assert (keys(shell), keys(shell, "--deleted")) == (["Büro/2"], ["01"])
+
+
+def test_purge_through_the_server_reaches_into_the_bin(served: Server) -> None:
+    shell = Shell(served.folder)
+    shell("runs", "import", "run.zip", "--key", "twice")
+    shell("runs", "delete", "greeting", "twice")
+    assert shell("runs", "delete", "greeting", "twice", "--purge", "--yes").out == "Erased.\n"
+    assert "twice" not in keys(shell, "--deleted")
+
+
 def test_import_goes_through_the_running_server(served: Server) -> None:
     shell = Shell(served.folder)
     assert shell("runs", "import", "run.zip", "--key", "by/server").out == "greeting / by/server, version 5\n"

@@ -15,6 +15,7 @@ import structlog
 from pipulate import Run
 from pipulate.errors import InvalidAnswersError, RunNotFoundError, StepFailedError, StepNotOpenError, UnknownStepError
 from pipulate.events import MessagesAdded, RunChanged
+from pipulate.storage import ledger
 from pipulate.workflows.engine import Who
 from tests.support.flows import ANN, bench, flow
 
@@ -97,7 +98,8 @@ async def test_everybody_is_told_of_every_change_after_it_is_stored(tmp_path: Pa
         play = await made.start()
         made.told.clear()
         await play.answer("site", url="a")
-        assert made.told == [MessagesAdded(play.id, 2), RunChanged(play.id, 2, "tab-1")]
+        written = (await made.db.read(ledger.events, play.id))[-1]
+        assert made.told == [MessagesAdded(play.id, 2, written), RunChanged(play.id, 2, "tab-1")]
 
 
 # Waiting

@@ -169,7 +169,7 @@ def import_(file: Path, key: str, data: Path | None, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask before erasing.")
 @data_option
 def delete(app: str, key: str, purge: bool, yes: bool, data: Path | None) -> None:
-    """Put a run into the bin, or erase it with --purge."""
+    """Put a run into the bin, or erase it with --purge, also from there."""
     settings = settings_from(data=data)
     if purge and not yes:
         question = f"Erase {app} / {key} with its whole history? This cannot be undone."
@@ -208,9 +208,10 @@ def _delete(settings: Any, app: str, key: str, *, purge: bool) -> None:
     from pipulate.storage.ledger import Author  # noqa: PLC0415
 
     with writing(settings) as (store, files):
-        row = store.read_now(lookups.by_key, app, key, OWNER)
+        row = store.read_now(lookups.by_key, app, key, OWNER, or_bin=purge)
         author = Author(OWNER, to_text(SystemClock().now()))
-        store.write_now(lifecycle.delete, row.id, author)
+        if row.deleted_at is None:
+            store.write_now(lifecycle.delete, row.id, author)
         if purge:
             store.write_now(lifecycle.purge, row.id, author)
             files.erase(row.id)

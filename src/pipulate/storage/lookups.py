@@ -27,14 +27,16 @@ class Page:
     older: str | None
 
 
-def by_key(tx: Transaction, app: str, key: str, owner: str) -> RunRow:
-    """Return the run of an app with this key.
+def by_key(tx: Transaction, app: str, key: str, owner: str, *, or_bin: bool = False) -> RunRow:
+    """Return the run of an app with this key; with `or_bin`, else the one that went into the bin last.
 
     Raises:
         RunNotFoundError: If the person has none.
     """
+    which = "ORDER BY (CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END), deleted_at DESC LIMIT 1"
     row = tx.one(
-        f"SELECT {COLUMNS} FROM runs WHERE app = :app AND owner = :owner AND key = :key AND deleted_at IS NULL",  # noqa: S608
+        f"SELECT {COLUMNS} FROM runs WHERE app = :app AND owner = :owner AND key = :key"  # noqa: S608
+        f" {which if or_bin else 'AND deleted_at IS NULL'}",
         app=app, owner=owner, key=storable(key),
     )  # fmt: skip
     if row is None or key != storable(key):

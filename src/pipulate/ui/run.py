@@ -193,7 +193,7 @@ def bar(page: RunPage, *, oob: bool = False) -> Html:
         kind = "bar finished"
         content = join(
             span("All steps are done. Lock the run to keep it as it is."),
-            div(_action(page, "Lock run", "lock", primary=True), class_="bar-actions"),
+            div(_action(page, "Lock run", "lock", kind="primary"), class_="bar-actions"),
         )
     return div(
         content,
@@ -406,10 +406,10 @@ def _menu(page: RunPage) -> Html:
     return details(
         summary("More", class_="button quiet", aria_label="More actions for this run"),
         div(
-            _action(page, "Copy as new run", "copy"),
+            _action(page, "Copy as new run", "copy", kind="quiet"),
             a("Export to a file", href=f"/-/runs/{row.id}/export", class_="button quiet", download=True),
+            None if locked or page.is_past else _action(page, "Delete", "delete", kind="quiet danger"),
             None if locked or page.is_past else rename,
-            None if locked or page.is_past else _action(page, "Delete", "delete", danger=True),
             p("Unlock the run to rename or delete it.", class_="help") if locked else None,
             class_="menu-body",
         ),
@@ -419,12 +419,9 @@ def _menu(page: RunPage) -> Html:
     )
 
 
-def _action(
-    page: RunPage, words: str, name: str, *, version: int | None = None, primary: bool = False, danger: bool = False
-) -> Html:
+def _action(page: RunPage, words: str, name: str, *, version: int | None = None, kind: str = "secondary") -> Html:
     """Return a button that does something to the run as a whole."""
     address = f"/-/runs/{page.view.row.id}/{name}"
-    kind = "primary" if primary else "quiet danger" if danger else "secondary" if name != "delete" else "quiet"
     return form(
         _hidden(page),
         input_(type="hidden", name="version", value=version) if version is not None else None,

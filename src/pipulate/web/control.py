@@ -47,9 +47,11 @@ async def list_plugins(visit: Visit) -> Any:
 async def delete_run(visit: Visit) -> Any:
     """Put a run into the bin, or erase it, so that open pages hear of it."""
     app, key = await visit.text("app"), await visit.text("key")
-    row = await visit.site.db.read(lookups.by_key, app, key, visit.who.actor)
-    await visit.site.engine.delete(row.id, visit.who)
-    if await visit.text("purge"):
+    purge = bool(await visit.text("purge"))
+    row = await visit.site.db.read(lookups.by_key, app, key, visit.who.actor, or_bin=purge)
+    if row.deleted_at is None:
+        await visit.site.engine.delete(row.id, visit.who)
+    if purge:
         await visit.site.engine.purge(row.id, visit.who)
     return {"deleted": row.key}
 
