@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,6 +216,25 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, co
         SqliteDatabase(path)
     assert path.read_bytes() == content
     assert list(check_sqlite_file(path)) != []
+
+
+def test_a_file_that_is_no_database_leaves_no_connection_open(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite3"
+    path.write_bytes(b"no database at all" * 100)
+    left = list[sqlite3.Connection]()
+
+    class Kept(sqlite3.Connection):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            left.append(self)
+
+        def close(self) -> None:
+            super().close()
+            left.remove(self)
+
+    with pytest.raises(StorageError):
+        SqliteDatabase(path, connect=Kept)
+    assert left == []
 
 
 def test_damage_in_the_middle_is_told_when_it_is_met_and_by_the_check(sqlite: Sqlite, tmp_path: Path) -> None:

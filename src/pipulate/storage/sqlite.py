@@ -32,6 +32,9 @@ FLOOR = (3, 51, 3)
 LIBRARY = sqlite3.sqlite_version_info
 """The version of SQLite this Python came with."""
 
+Connect = Callable[..., sqlite3.Connection]
+"""Opens a connection, as `sqlite3.connect` does."""
+
 _BATCH = 64
 _READERS = 4
 _BUSY_MS = 5_000
@@ -94,7 +97,7 @@ class SqliteDatabase:
 
     name = "sqlite"
 
-    def __init__(self, path: Path, *, connect: Callable[..., sqlite3.Connection] = sqlite3.connect) -> None:
+    def __init__(self, path: Path, *, connect: Connect = sqlite3.connect) -> None:
         """Open the file.
 
         Args:
@@ -210,14 +213,15 @@ class SqliteDatabase:
         return batch
 
     def _open_writer(self) -> sqlite3.Connection:
-        connection = self._connect(self._path, isolation_level=None, cached_statements=512, check_same_thread=False)
-        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA secure_delete=ON")  # What is erased shall not be found in the file afterwards.
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return connection
+        return _opened(
+            self._connect,
+            self._path,
+            "PRAGMA journal_mode=WAL",
+            "PRAGMA synchronous=FULL",
+            "PRAGMA foreign_keys=ON",
+            "PRAGMA secure_delete=ON",  # What is erased shall not be found in the file afterwards.
+            "SELECT count(*) FROM sqlite_master",
+        )
 
     def _write_batch(self, batch: list[_Unit]) -> None:
         """Run each unit (in a savepoint of its own where there are several), commit once, and only then answer."""
@@ -295,17 +299,21 @@ class SqliteDatabase:
         return reader
 
 
-def open_read_only(path: Path, *, connect: Callable[..., sqlite3.Connection] = sqlite3.connect) -> sqlite3.Connection:
+def open_read_only(path: Path, *, connect: Connect = sqlite3.connect) -> sqlite3.Connection:
     """Open a database so that this connection can neither write nor checkpoint, whatever it is asked."""
-    connection = connect(
-        f"file:{quote(str(path))}?mode=ro",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=512,
-    )
-    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    connection.execute("PRAGMA query_only=ON")
+    return _opened(connect, f"file:{quote(str(path))}?mode=ro", "PRAGMA query_only=ON", uri=True)
+
+
+def _opened(connect: Connect, name: str | Path, *statements: str, uri: bool = False) -> sqlite3.Connection:
+    """Open a connection and say how it is to work; leave none behind where that fails."""
+    connection = connect(name, uri=uri, isolation_level=None, check_same_thread=False, cached_statements=512)
+    try:
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        for statement in statements:
+            connection.execute(statement).fetchall()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
