@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +19,7 @@ from pipulate.errors import (
     UnknownVersionError,
 )
 from pipulate.storage import lookups, transfer
+from pipulate.storage.files import FileStore
 from pipulate.workflows.engine import Who
 from tests.support.clock import ManualClock
 from tests.support.flows import ANN, Play, bench, flow, until
@@ -197,6 +200,26 @@ async def test_copy_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
         assert [path.name for path in (tmp_path / "files").iterdir()] == [play.id]
 
 
+async def test_copy_has_every_file_it_names_whatever_is_stored_while_it_is_made(tmp_path: Path) -> None:
+    under_way, go_on = threading.Event(), threading.Event()
+
+    class Slow(FileStore):
+        def copy(self, source: str, target: str, sha256: str) -> None:
+            super().copy(source, target, sha256)
+            under_way.set()
+            go_on.wait(20)
+
+    async with bench(tmp_path, FLOW) as made:
+        play = await started(await made.start(), LONG)
+        made.engine.files = Slow(tmp_path / "files")
+        copying = asyncio.create_task(play.engine.fork(play.id, ANN))
+        await until(under_way.is_set)
+        await play.answer("text", text=LONG + "more")
+        go_on.set()
+        copy = Play(made, (await copying).row.id)
+        assert await copy.outputs() == {"text": None, "size": len(LONG), "echo": LONG}
+
+
 # Bin
 
 
@@ -222,6 +245,37 @@ async def test_purged_run_leaves_nothing_behind(tmp_path: Path) -> None:
             await play.engine.undelete(play.id, ANN)
         assert files(tmp_path, play.id) == []
         assert not (tmp_path / "files" / play.id).exists()
+
+
+async def test_run_that_is_purged_while_its_step_runs_leaves_nothing_behind(tmp_path: Path) -> None:
+    plays = list[Play]()
+
+    async def slow(x: str) -> str:
+        await plays[0].engine.delete(plays[0].id, ANN)
+        await plays[0].engine.purge(plays[0].id, ANN)
+        return LONG
+
+    async with bench(tmp_path, flow(slow)) as made:
+        plays.append(await made.start())
+        with pytest.raises(RunNotFoundError):
+            await plays[0].answer("slow", x="1")
+        assert list(made.files.runs()) == []
+
+
+async def test_run_that_is_deleted_while_its_step_runs_keeps_its_files_in_the_bin(tmp_path: Path) -> None:
+    plays = list[Play]()
+
+    async def slow(x: str) -> str:
+        await plays[0].engine.delete(plays[0].id, ANN)
+        return LONG
+
+    async with bench(tmp_path, flow(text, slow)) as made:
+        plays.append(await made.start())
+        await plays[0].answer("text", text=LONG)
+        with pytest.raises(RunNotFoundError):
+            await plays[0].answer("slow", x="1")
+        await plays[0].engine.undelete(plays[0].id, ANN)
+        assert (await plays[0].view()).state.steps["text"].data["input"] == {"text": LONG}
 
 
 async def test_locked_run_is_not_deleted(tmp_path: Path) -> None:

@@ -432,10 +432,10 @@ class Engine:
         """Copy a run up to a version; see `lifecycle.fork`."""
         copy = new_id()
         checked = check_key(key) if key.strip() else None
-        await self._threads.run(self._lend_files, run, copy)
+        upto = await self._threads.run(self._lend_files, run, copy)
         try:
             row, written, needed = await self.db.write(
-                lifecycle.fork, run, copy, self._author(who), version=version, key=checked
+                lifecycle.fork, run, copy, self._author(who), version=upto if version is None else version, key=checked
             )
         except PipulateError:
             await self._threads.run(self.files.erase, copy)
@@ -444,10 +444,12 @@ class Engine:
         self._tell(written)
         return await self.view(row.id, who)
 
-    def _lend_files(self, run: str, copy: str) -> None:
-        """Put the files of a run in place for its copy before the copy names them."""
-        for sha256 in self.db.read_now(lookups.files_of, run):
+    def _lend_files(self, run: str, copy: str) -> int:
+        """Put the files of a run in place for its copy before the copy names them; return the version they are of."""
+        version, names = self.db.read_now(_files_of, run)
+        for sha256 in names:
             self.files.copy(run, copy, sha256)
+        return version
 
     async def take_in(self, path: Path, key: str, who: Who) -> RunView:
         """Add a run from its file; see `transfer.Incoming` and `transfer.take_in`."""
@@ -510,6 +512,10 @@ def _load_at(tx: Transaction, files: FileStore, run: str, owner: str, version: i
     row = lookups.by_id(tx, run, owner)
     events = lookups.journal_upto(tx, row, version)
     return row, lookups.resolved(journal.fold(events), files, run)
+
+
+def _files_of(tx: Transaction, run: str) -> tuple[int, list[str]]:
+    return ledger.find(tx, run).version, lookups.files_of(tx, run)
 
 
 def _offered(step: Step[..., Any], run: Run) -> dict[str, tuple[Option, ...]]:

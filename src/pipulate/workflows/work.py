@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from pipulate._clock import from_text
 from pipulate._ids import error_id
 from pipulate._log import get_logger
-from pipulate.errors import InvalidAnswersError, StepFailedError, StepNotOpenError, StorageError
-from pipulate.storage import journal, lookups, runs
+from pipulate.errors import InvalidAnswersError, RunNotFoundError, StepFailedError, StepNotOpenError, StorageError
+from pipulate.storage import journal, ledger, lookups, runs
 from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
 from pipulate.storage.journal import Event, State
@@ -116,12 +116,23 @@ class Work:
         except Exception as error:
             raise failed(step, error) from error
         open_step = self.open_after(view, step, value)
-        written = self._db.write_now(
-            runs.submit, view.row.id, task.author, step=step.name, value=stored, short=short,
-            reads={**task.reads, **run.reads},
-            order=installed(view).order, seen=task.seen, submit_id=task.submit_id, open_step=open_step, kind=task.kind,
-        )  # fmt: skip
+        try:
+            written = self._db.write_now(
+                runs.submit, view.row.id, task.author, step=step.name, value=stored, short=short,
+                reads={**task.reads, **run.reads}, order=installed(view).order, seen=task.seen,
+                submit_id=task.submit_id, open_step=open_step, kind=task.kind,
+            )  # fmt: skip
+        except RunNotFoundError:
+            self._clean_up(view.row.id)
+            raise
         return Done(written, value if stored.sha256 else None, open_step)
+
+    def _clean_up(self, run: str) -> None:
+        """Remove the files of a run that was erased while its step ran; one in the bin keeps them."""
+        try:
+            self._db.read_now(ledger.find, run)
+        except RunNotFoundError:
+            self._files.erase(run)
 
     def run(self, view: RunView) -> Run:
         """Return a run as the code of its steps sees it."""
