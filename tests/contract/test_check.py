@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipulate.storage import lifecycle
-from tests.support.store import LARGE, Store
+from pipulate.storage import journal, lifecycle, runs
+from tests.support.store import LARGE, ORDER, Store, value_of
 
 DAMAGE = {
     "a value is another": "UPDATE run_steps SET data = '{}' WHERE run = :run AND step = 'a'",
@@ -55,6 +55,18 @@ def test_damage_is_named_with_its_run_and_the_other_runs_are_fine(store: Store, 
     problems = store.problems()
     assert problems
     assert [problem for problem in problems if "demo/damaged" not in problem] == []
+
+
+def test_a_file_of_a_value_that_was_computed_has_to_be_listed_too(store: Store) -> None:
+    run = store.start("damaged")
+    store.do(
+        runs.submit, run, step="a", value=store.files.store(run, value_of(LARGE)), short="", reads={}, order=ORDER,
+        seen=None, submit_id=None, kind=journal.COMPUTED,
+    )  # fmt: skip
+    assert store.problems() == []
+    store.is_damaged = True
+    store.db.write_now(lambda tx: tx.run("DELETE FROM run_files WHERE run = :run", run=run))
+    assert ["demo/damaged" in problem and "not listed" in problem for problem in store.problems()] == [True]
 
 
 @pytest.mark.parametrize("content", [None, b"damaged"])

@@ -76,6 +76,8 @@ def test_scopes_and_owners_are_apart(store: Store) -> None:
         values["k"] = number
     del all_of_them[1]["k"]
     assert [values.get("k") for values in all_of_them] == [0, None, 2, 3]
+    assert [dict(values) for values in all_of_them] == [{"k": 0}, {}, {"k": 2}, {"k": 3}]
+    assert [len(values) for values in all_of_them] == [1, 0, 1, 1]
 
 
 @pytest.mark.parametrize("key", ["", "no\0key", "\ud800", "x" * (KEY_LIMIT + 1)])

@@ -78,6 +78,17 @@ def test_going_back_conflicts_with_the_steps_it_changed_only(store: Store) -> No
     assert store.submit(run, "c", "mine", seen=5).event is not None
 
 
+def test_going_back_out_of_an_edit_or_into_one_conflicts_with_the_step_that_was_or_is_edited(store: Store) -> None:
+    run = store.filled()
+    store.revert(run, "d")
+    for version in (5, 6):
+        seen = store.row(run).version
+        store.go_back(run, version)
+        with pytest.raises(RunConflictError):
+            store.submit(run, "d", "mine", seen=seen)
+        assert store.state(run).editing == (None if version == 5 else "d")
+
+
 def test_a_page_that_knows_more_than_the_store_conflicts(store: Store) -> None:
     run = store.filled()
     with pytest.raises(RunConflictError):

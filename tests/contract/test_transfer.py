@@ -13,6 +13,7 @@ import pytest
 from pipulate._ids import new_id
 from pipulate.errors import BadKeyError, ImportRefusedError, KeyTakenError, RunNotFoundError, StoreDamagedError
 from pipulate.storage import journal, lifecycle, lookups, messages, profiles, transfer
+from pipulate.storage.database import Transaction
 from pipulate.storage.keys import Key, check_key
 from tests.support.store import LARGE, Sqlite, Store
 from tests.support.store_archives import Entries, deep, edited, entries_of, link, packed
@@ -70,6 +71,20 @@ def test_its_conversation_comes_back_in_order(store: Store) -> None:
     first, second = (store.db.read_now(messages.after, each, 0) for each in (run, copy))
     assert second[:-1] == first
     assert second[-1].event == store.events(copy)[-1]
+
+
+def test_a_conversation_of_any_length_comes_back(store: Store) -> None:
+    run, author = store.start(), store.author()
+
+    def talk(tx: Transaction) -> None:
+        for number in range(2 * messages.PAGE):
+            messages.add(tx, run, author.at, author.actor, "user", str(number))
+
+    store.db.write_now(talk)
+    copy = take_in(store, exported(store, run), key=check_key("copy"))
+    last = store.db.read_now(messages.before, copy, None, 2)
+    assert [(each.seq, each.text) for each in last] == [(401, "399"), (402, "")]
+    assert store.count("messages") == 401 + 402
 
 
 def test_an_edit_that_was_under_way_can_be_cancelled(store: Store) -> None:
