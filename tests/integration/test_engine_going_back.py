@@ -272,6 +272,15 @@ async def test_suggestion_sees_the_run_and_gives_way_to_old_answers(tmp_path: Pa
         assert (await play.form("two")).answers == {"first": "mine", "second": ""}
 
 
+async def test_suggestion_gives_way_to_the_answers_of_a_step_that_is_edited(tmp_path: Path) -> None:
+    async with bench(tmp_path, flow(site, two, two={"suggest": lambda _: "suggested"})) as made:
+        play = await made.start()
+        await play.answer("site", url="a")
+        await play.answer("two", first="mine", second="too")
+        await play.revert("two")
+        assert (await play.form("two")).answers == {"first": "mine", "second": "too"}
+
+
 @pytest.mark.parametrize("suggest", [lambda run: run["gone"], lambda _: object(), lambda _: {"first": object()}])
 async def test_suggestion_that_fails_is_a_mistake_of_its_step(tmp_path: Path, suggest: object) -> None:
     async with bench(tmp_path, flow(two, two={"suggest": suggest})) as made:
