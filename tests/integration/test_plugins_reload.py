@@ -77,6 +77,29 @@ def test_broken_file_keeps_the_old_version_and_says_what_is_wrong(plugins: Folde
     assert (plugins.title("one.py"), plugins["one.py"].findings, plugins["one.py"].is_old) == ("Mended", (), False)
 
 
+@pytest.mark.parametrize("broken", ["if", "1 / 0", "raise SystemExit"])
+def test_module_of_a_file_that_breaks_stays_the_one_that_worked(plugins: Folder, broken: str) -> None:
+    plugins.write("one.py", app("one"))
+    plugins.host.load_now()
+    worked = sys.modules["plugins.one"]
+    plugins.save("one.py", broken)
+    assert sys.modules["plugins.one"] is worked
+    plugins.save("new.py", broken)
+    assert "plugins.new" not in sys.modules
+
+
+def test_older_version_that_fails_later_takes_nothing_from_the_newer_one(tmp_path: Path) -> None:
+    with folder_of_plugins(tmp_path, limit_s=0.1) as plugins:
+        plugins.write("one.py", "import gate\ngate.wait()\n1 / 0")
+        plugins.host.load_now()
+        slow = plugins.host._imports[plugins.user / "one.py"]
+        plugins.save("one.py", app("one", "Quick and new"))
+        newer = sys.modules["plugins.one"]
+        plugins.gate.go.set()
+        slow._thread.join(20)
+        assert (plugins.title("one.py"), sys.modules.get("plugins.one")) == ("Quick and new", newer)
+
+
 def test_file_broken_twice_still_keeps_the_version_that_worked(plugins: Folder) -> None:
     plugins.write("one.py", app("one", "Old"))
     plugins.host.load_now()

@@ -49,29 +49,34 @@ def load(file: PluginFile) -> Loaded:
     it declares raises.
     """
     name = f"{IN_BOX if file.is_in_box else PACKAGE}.{file.path.stem}"
-    before = sys.modules.get(name)
+    module, before = _module(name, file.path), sys.modules.get(name)
+    sys.modules[name] = module
     try:
-        return _checked(_run(name, file.path), file)
+        _run(module, file.path)
+        return _checked(module, file)
     except BaseException as error:  # noqa: BLE001 - plugin border: a file can raise anything
-        if before is not None:
-            sys.modules[name] = before
-        else:
-            sys.modules.pop(name, None)
+        if sys.modules.get(name) is module:  # Else a newer version of the file has taken its place meanwhile.
+            if before is not None:
+                sys.modules[name] = before
+            else:
+                del sys.modules[name]
         return Loaded(None, (_why(error, file.path),))
 
 
-def _run(name: str, path: Path) -> ModuleType:
-    source = path.read_bytes()
-    linecache.checkcache(str(path))
+def _module(name: str, path: Path) -> ModuleType:
     spec = spec_from_file_location(name, path)
     assert spec is not None  # noqa: S101 - the name ends in .py, so there is a loader
     module = module_from_spec(spec)
     module.__dict__["_original_filename"] = path.stem
-    sys.modules[name] = module
+    return module
+
+
+def _run(module: ModuleType, path: Path) -> None:
+    source = path.read_bytes()
+    linecache.checkcache(str(path))
     # Compiled from the source each time: a cached compilation is trusted by time and size, and two quick saves of
     # equal length would run the old code.
     exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - running plugins is what this is for
-    return module
 
 
 def _checked(module: ModuleType, file: PluginFile) -> Loaded:
