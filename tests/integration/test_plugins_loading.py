@@ -171,7 +171,15 @@ def test_hanging_file_is_listed_with_its_line_and_the_others_are_there(tmp_path:
             3,
         )
         assert "line 3 is running" in finding.message
+        assert plugins.host._imports[path]._thread.daemon  # It must not keep the program from ending.
         assert plugins["020_good.py"].state == "loaded"
+
+
+def test_line_that_hangs_is_the_innermost_one_of_the_file(tmp_path: Path) -> None:
+    with folder_of_plugins(tmp_path, limit_s=0.1) as plugins:
+        plugins.write("hangs.py", "import gate\n\ndef wait():\n    gate.wait()\n\nwait()\n")
+        plugins.host.load_now()
+        assert [each.line for each in plugins["hangs.py"].findings] == [4]
 
 
 def test_file_that_ends_late_is_taken_into_use(tmp_path: Path) -> None:

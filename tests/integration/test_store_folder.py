@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -28,6 +29,20 @@ try:
     FolderLock(Layout(Path(sys.argv[1])))
     print("free")
 except FolderInUseError as error:
+    print(error)
+"""
+
+MAKE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from pipulate.errors import StorageError
+from pipulate.storage.folder import Layout
+from tests.support.store_faults import obey_permissions
+obey_permissions()
+try:
+    Layout(Path(sys.argv[1])).make()
+except StorageError as error:
     print(error)
 """
 
@@ -78,6 +93,29 @@ def test_looking_whether_a_folder_is_held_leaves_it_as_it_is(layout: Layout) -> 
         pid = layout.lock.read_text()
         assert is_held(layout)
         assert layout.lock.read_text() == pid == str(os.getpid())
+
+
+def test_two_who_look_are_not_taken_for_holders_by_each_other(layout: Layout) -> None:
+    FolderLock(layout).release()
+    with layout.lock.open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert not is_held(layout)
+
+
+def test_nothing_is_left_of_the_number_of_an_earlier_holder(layout: Layout) -> None:
+    layout.lock.write_text("123456789012")
+    with FolderLock(layout):
+        assert layout.lock.read_text() == str(os.getpid())
+
+
+@pytest.mark.parametrize("name", ["root", "files", "state", "database"])
+def test_what_cannot_be_written_to_is_named_before_anything_is_done(layout: Layout, name: str) -> None:
+    layout.database.touch()
+    path: Path = getattr(layout, name)
+    path.chmod(0o500)
+    said = output(MAKE, layout.root, Path(__file__).parents[2])
+    path.chmod(0o700)
+    assert said.startswith(f"{path} is read-only")
 
 
 def test_a_holder_that_has_not_said_who_it_is_is_another_process(layout: Layout) -> None:

@@ -132,6 +132,15 @@ def test_every_way_of_having_no_room_is_told_as_that(db: SqliteDatabase, fails: 
     assert db.read_now(keys) == ["b"]
 
 
+@pytest.mark.parametrize("name", ["SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_NOTADB"])
+def test_every_kind_of_damage_is_told_as_that(db: SqliteDatabase, fails: dict[str, str], name: str) -> None:
+    db.write_now(put, "a")
+    fails["COMMIT"] = name
+    with pytest.raises(StoreDamagedError, match="db restore"):
+        db.write_now(put, "b")
+    assert db.read_now(keys) == ["a"]
+
+
 # Failing
 
 

@@ -107,11 +107,12 @@ async def test_units_that_wait_share_one_commit(sqlite: Sqlite, tmp_path: Path) 
     db.close()
 
 
-async def test_no_commit_takes_more_than_its_share(sqlite: Sqlite, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("units", "most"), [(2 * _BATCH, 3), (2 * _BATCH + 1, 4)])
+async def test_no_commit_takes_more_than_its_share(sqlite: Sqlite, tmp_path: Path, units: int, most: int) -> None:
     commits = list[str]()
     db = SqliteDatabase(sqlite.make(tmp_path).database, connect=counting(commits))
-    await after_waiting(db, [lambda tx, number=number: put(tx, f"{number}") for number in range(2 * _BATCH)])
-    assert commits.count("COMMIT") == 3
+    await after_waiting(db, [lambda tx, number=number: put(tx, f"{number}") for number in range(units)])
+    assert commits.count("COMMIT") == most
     db.close()
 
 

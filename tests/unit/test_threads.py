@@ -98,6 +98,15 @@ async def test_idle_thread_is_used_again() -> None:
     threads.close()
 
 
+async def test_idle_thread_is_counted_on_once() -> None:
+    threads, meeting = Threads(4, "t"), threading.Barrier(3)
+    await threads.run(lambda: None)
+    await threads.run(lambda: None)  # By now at least one has reported back.
+    together = [threads.run(meeting.wait, WAIT_S) for _ in range(3)]
+    assert sorted(await asyncio.gather(*together)) == [0, 1, 2]
+    threads.close()
+
+
 async def test_context_of_the_caller_goes_along() -> None:
     variable = contextvars.ContextVar("variable", default="")
     threads = Threads(1, "t")
