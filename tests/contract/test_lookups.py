@@ -126,6 +126,7 @@ def test_what_a_form_led_to_is_found_by_its_id(store: Store) -> None:
     assert event is not None
     assert (event.version, event.submit) == (2, "form-1")
     assert store.db.read_now(lookups.by_submit, run, "form-2") is None
+    assert store.db.read_now(lookups.by_submit, store.start("other"), "form-1") is None
 
 
 def test_load_reads_large_values_from_their_files(store: Store) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pipulate._ids import new_id
 from pipulate.errors import KeyTakenError, RunNotFoundError, UnknownVersionError
-from pipulate.storage import journal, lifecycle, lookups, messages, runs
+from pipulate.storage import journal, lifecycle, lookups, messages, profiles, runs
 from pipulate.storage.keys import KEY_MAX, check_key
 from tests.support.store import LARGE, ORDER, Store
 
@@ -39,6 +39,14 @@ def test_a_copy_names_where_it_comes_from(store: Store) -> None:
     copy = store.row(fork(store, run, version=3))
     assert (copy.key, copy.parent, copy.parent_version, copy.version) == ("site-copy", run, 3, 4)
     assert store.events(copy.id)[-1].data == {"run": run, "key": "site", "version": 3}
+
+
+@pytest.mark.parametrize("key", [None, "copy"])
+def test_a_copy_belongs_to_the_app_and_the_profile_of_the_first(store: Store, key: str | None) -> None:
+    store.db.write_now(profiles.add, "acme", "Acme", store.author().at)
+    run = store.start("site", app="audit", profile="acme")
+    copy = store.row(fork(store, run, key=key))
+    assert (copy.app, copy.profile, copy.owner) == ("audit", "acme", "ada")
 
 
 def test_a_copy_at_a_version_has_the_values_of_that_version(store: Store) -> None:
@@ -155,6 +163,16 @@ def test_undelete_takes_another_key_where_its_own_was_given_away(store: Store) -
     store.do(lifecycle.undelete, first)
     assert store.row(first).key == "x-3"
     assert store.events(first)[-1].data == {"key": "x-3"}
+
+
+def test_undelete_with_another_key_is_found_and_counted_by_that_key(store: Store) -> None:
+    first = store.start("07")
+    store.do(lifecycle.delete, first)
+    store.start("07")
+    store.do(lifecycle.undelete, first)
+    assert [row.id for row in store.db.read_now(lookups.listed, "ada", words="07-2").runs] == [first]
+    assert store.db.read_now(lookups.by_key, "demo", "07-2", "ada").id == first
+    assert store.db.read_now(runs.offered_key, "demo", "ada", "07-").text == "07-03"
 
 
 # Erasing

@@ -69,6 +69,12 @@ def test_the_offered_key_follows_the_highest_number_behind_its_prefix(store: Sto
     assert offered == ["10", "site-12", "new-01"]
 
 
+def test_the_number_after_a_rename_follows_the_new_key(store: Store) -> None:
+    store.do(runs.rename, store.start("07"), check_key("20"))
+    assert store.row(store.start(None)).key == "21"
+    assert store.db.read_now(runs.offered_key, "demo", "ada").text == "22"
+
+
 def test_rename_changes_the_key_and_says_so_in_the_journal(store: Store) -> None:
     run = store.start("old")
     store.do(runs.rename, run, check_key("new"))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from pipulate.errors import FolderInUseError, StorageError
-from pipulate.storage import restore
+from pipulate.storage import migrate, restore
 from pipulate.storage.archive import Archive, backup
 from pipulate.storage.check import check_runs, check_sqlite_file
 from pipulate.storage.files import FileStore
@@ -22,6 +23,7 @@ from pipulate.storage.postgres import PostgresDatabase
 from pipulate.storage.restore import finish_restore, restore_postgres, restore_sqlite
 from pipulate.storage.tables import reading_sqlite
 from tests.support.clock import ManualClock
+from tests.support.services import postgres_database
 from tests.support.store import LARGE, Postgres, Sqlite, rows_of
 
 CLOCK = ManualClock()
@@ -74,6 +76,19 @@ def rows(layout: Layout) -> Mapping[str, list[list[Any]]]:
 def keys(layout: Layout) -> list[str]:
     """Return the keys of the runs of a store that holds together."""
     return [row[2] for row in rows(layout)["runs"]]
+
+
+@pytest.fixture
+def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this a program with one migration more than the one that made the backup."""
+    scripts = Path(shutil.copytree(migrate.SCRIPTS, tmp_path / "migrations"))
+    (scripts / "versions" / "0002_more.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n"
+        'revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None\n'
+        'def upgrade():\n    op.add_column("runs", sa.Column("more", sa.Text, server_default="added"))\n'
+    )
+    for name in ("check_revision", "migrate_sqlite", "upgrade"):
+        monkeypatch.setattr(restore, name, partial(getattr(migrate, name), scripts=scripts))
 
 
 def test_what_was_there_is_kept_aside_whole(live: Layout, archive: Archive) -> None:
@@ -176,6 +191,23 @@ def test_a_restore_that_runs_out_of_room_has_changed_nothing(
 
 
 # PostgreSQL
+
+
+@pytest.mark.usefixtures("newer")
+def test_a_backup_of_an_older_program_is_brought_up_to_date(archive: Archive, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    restore_sqlite(layout, archive, CLOCK)
+    with reading_sqlite(layout.database) as (source, tx):
+        assert source.revision == "0002"
+        assert tx.all("SELECT key, more FROM runs") == [("from the backup", "added")]
+
+
+@pytest.mark.usefixtures("newer")
+def test_on_postgresql_a_backup_of_an_older_program_is_brought_up_to_date(archive: Archive, tmp_path: Path) -> None:
+    with postgres_database() as url:
+        restore_postgres(url, Layout(tmp_path / "data"), archive, CLOCK)
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT key, more FROM runs").fetchall() == [("from the backup", "added")]
 
 
 def test_on_postgresql_what_was_there_is_kept_in_a_schema_of_its_own(
