@@ -297,6 +297,7 @@ def test_two_files_with_one_address_name_each_other(plugins: Folder) -> None:
     (finding,) = plugins["020_same.py"].findings
     assert (finding.code, finding.file) == ("P005", str(plugins.user / "020_same.py"))
     assert "010_same.py has the page address /same" in finding.message
+    assert plugins["020_same.py"].workflow is None
     assert list(table.by_app) == ["one"]
 
 
@@ -307,6 +308,15 @@ def test_two_apps_with_one_stored_name_name_each_other(plugins: Folder) -> None:
     (finding,) = plugins["020_two.py"].findings
     assert (finding.code, finding.file) == ("P006", str(plugins.user / "020_two.py"))
     assert "010_one.py declares an app named 'same' already" in finding.message
+    assert (plugins["020_two.py"].state, plugins["020_two.py"].workflow) == ("failed", None)
+
+
+def test_plugin_does_not_stand_in_for_a_library(plugins: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    plugins.write("colorsys.py", app("colors"))
+    plugins.write("020_uses.py", "import colorsys\ncolorsys.rgb_to_hsv(0, 0, 0)\n" + app("uses"))
+    plugins.host.load_now()
+    assert [each.state for each in plugins.host.table.plugins] == ["loaded", "loaded"]
 
 
 def test_clash_ends_when_one_of_the_two_goes(plugins: Folder) -> None:
