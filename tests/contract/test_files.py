@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipulate._ids import new_id
-from pipulate.errors import StorageError, StoreDamagedError
+from pipulate.errors import StorageError, StoreDamagedError, StoreFullError
 from pipulate.storage import journal
 from pipulate.storage.files import INLINE_BYTES, FileStore
 from tests.support.store import LARGE
@@ -178,6 +179,19 @@ def test_a_file_that_cannot_be_written_leaves_nothing(files: FileStore, monkeypa
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(StorageError, match="Input/output error"):
+        files.put(RUN, b"content")
+    assert list(files.path(RUN, "0" * 64).parent.rglob("*")) == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_every_way_of_having_no_room_for_a_file_is_told_as_that(
+    files: FileStore, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreFullError):
         files.put(RUN, b"content")
     assert list(files.path(RUN, "0" * 64).parent.rglob("*")) == []
 

@@ -254,6 +254,16 @@ def test_file_whose_import_killed_the_process_is_skipped_until_it_changes_or_is_
         assert plugins["010_dies.py"].state == "loaded"
 
 
+def test_file_that_hung_when_the_process_died_is_skipped_although_others_ended_after_it_began(tmp_path: Path) -> None:
+    with folder_of_plugins(tmp_path, limit_s=0.1) as plugins:
+        plugins.write("010_hangs.py", "import gate\ngate.wait()\n" + app("hangs"))
+        plugins.write("020_good.py", GOOD)
+        plugins.host.load_now()
+        plugins.host = plugins.another_host()
+        plugins.host.load_now()
+        assert [each.state for each in plugins.host.table.plugins] == ["skipped", "loaded"]
+
+
 def test_changed_file_is_tried_although_it_killed_the_process_before(tmp_path: Path) -> None:
     with folder_of_plugins(tmp_path) as plugins:
         plugins.write("dies.py", "import os\nos._exit(7)\n")

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import itertools
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -162,6 +163,15 @@ def test_file_is_not_said_to_hang_before_its_time(tmp_path: Path) -> None:
         plugins.host.start()  # The second begins a second after the first, and so may take a second longer.
         _until(lambda: ("hanging", "hanging") in states)
         assert ("hanging", "loading") in states
+
+
+def test_time_a_file_may_take_is_counted_from_the_beginning_of_its_import(tmp_path: Path) -> None:
+    with folder_of_plugins(tmp_path, limit_s=1.25) as plugins:
+        plugins.save("slow.py", "import gate\ngate.wait()\n" + app("slow"))  # A second goes by in here.
+        timers = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
+        left = [each.interval for each in timers if each.function == plugins.host._mark_hanging]
+        assert (plugins["slow.py"].state, left) == ("loading", [0.25])
+        _until(lambda: plugins["slow.py"].state == "hanging")
 
 
 def _until(condition: Any) -> None:

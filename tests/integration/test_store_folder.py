@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
-from pipulate.errors import FolderInUseError, StorageError
+from pipulate.errors import FolderInUseError, StorageError, StoreFullError
 from pipulate.storage.folder import FolderLock, Layout, is_held
 from tests.support.store_faults import kill, output, script
 
@@ -131,6 +132,16 @@ def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     layout.make()
     layout.make()
     assert [path.stat().st_mode & 0o777 for path in (layout.root, layout.files, layout.state)] == [0o700] * 3
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_folder_that_finds_no_room_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    with pytest.raises(StoreFullError):
+        Layout(tmp_path / "data").make()
 
 
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
