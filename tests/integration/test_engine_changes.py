@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from pipulate import Run, Workflow
-from pipulate.errors import RunLockedError, StepNotOpenError
+from pipulate.errors import RunConflictError, RunLockedError, RunNotFoundError, StepNotOpenError
+from pipulate.events import Bus
+from pipulate.workflows.engine import Engine
 from tests.support.flows import ANN, Play, bench, flow
 
 pytestmark = pytest.mark.anyio
@@ -252,3 +254,22 @@ async def test_step_of_its_own_that_failed_is_tried_again_after_a_restart(tmp_pa
         assert (await again.form("alone")).is_working
         await again.go_on()
         assert await again.outputs() == {"alone": 1}
+
+
+# Several servers on one store
+
+
+async def test_change_by_another_server_is_seen_at_once_and_conflicts(tmp_path: Path) -> None:
+    async with bench(tmp_path, OLD) as made:
+        play = await made.start()
+        other = Engine(made.db, made.files, Bus(), made.clock, is_only_writer=False)
+        other.catalog = made.engine.catalog
+        assert (await other.view(play.id, ANN)).state.steps == {}
+        await play.answer("site", url="a")
+        with pytest.raises(RunConflictError):
+            await other.submit(play.id, ANN, "site", {"url": ["b"]}, seen=1, submit_id="form-1")
+        assert await other.view(play.id, ANN) == await play.view()
+        await made.engine.delete(play.id, ANN)
+        with pytest.raises(RunNotFoundError):
+            await other.view(play.id, ANN)
+        await other.close()
