@@ -69,6 +69,13 @@ def test_the_offered_key_follows_the_highest_number_behind_its_prefix(store: Sto
     assert offered == ["10", "site-12", "new-01"]
 
 
+def test_the_offered_key_looks_at_the_runs_of_one_app_and_one_person(store: Store) -> None:
+    store.start("07")
+    store.start("20", app="other")
+    store.start("30", by="bob")
+    assert store.db.read_now(runs.offered_key, "demo", "ada").text == "08"
+
+
 def test_the_number_after_a_rename_follows_the_new_key(store: Store) -> None:
     store.do(runs.rename, store.start("07"), check_key("20"))
     assert store.row(store.start(None)).key == "21"

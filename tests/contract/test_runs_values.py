@@ -127,7 +127,7 @@ def test_the_step_that_is_open_next_is_noted_for_lists(store: Store) -> None:
 def test_the_open_step_is_noted_only_at_its_version(store: Store) -> None:
     run = store.start()
     store.submit(run, "a")
-    for version, step in ((1, "late"), (3, "early"), (2, "b")):
+    for version, step in ((2, "b"), (1, "late"), (3, "early")):
         store.db.write_now(runs.note_open_step, run, version, step)
     assert (store.row(run).open_step, store.row(run).version) == ("b", 2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from pipulate.errors import (
     UnknownVersionError,
 )
 from pipulate.storage import lookups, transfer
+from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
 from pipulate.workflows.engine import Who
 from tests.support.clock import ManualClock
@@ -63,6 +65,31 @@ async def test_every_version_can_be_looked_at(tmp_path: Path) -> None:
         ]  # fmt: skip
         assert [view.state.version for view in seen] == [1, 2, 3, 4, 5]
         assert seen[3].state.steps["echo"].data["output"] == "short"
+
+
+async def test_read_that_ends_after_a_later_change_is_not_what_is_shown_next(tmp_path: Path) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        def __init__(self, db: Database) -> None:
+            self.read_now, self.write, self.write_now, self._db = db.read_now, db.write, db.write_now, db
+
+        async def read(self, unit: Callable[..., Any], *args: Any) -> Any:
+            found = await self._db.read(unit, *args)
+            begun.set()
+            await go_on.wait()
+            return found
+
+    async with bench(tmp_path, FLOW) as made:
+        play = await made.start()
+        await play.engine.finalize(play.id, ANN)
+        play.engine.db = Slow(made.db)  # type: ignore[assignment]  # it has what is needed here
+        reading = asyncio.create_task(play.engine.view(play.id, ANN))
+        await begun.wait()
+        await play.engine.unfinalize(play.id, ANN)
+        go_on.set()
+        assert (await reading).state.lock is not None
+        assert (await play.view()).state.lock is None
 
 
 async def test_going_back_brings_a_version_back_and_can_be_undone(tmp_path: Path) -> None:
