@@ -54,6 +54,16 @@ def test_a_change_of_a_later_step_never_conflicts(store: Store, change: Callable
     assert store.outputs(run) == {"a": "a", "b": "mine"}
 
 
+def test_a_step_the_workflow_no_longer_has_comes_after_all_others(store: Store) -> None:
+    run = store.filled()
+    for output in ("one", "two"):
+        store.submit(run, "gone", output)
+    assert store.outputs(run) == {"a": "a", "b": "b", "c": "c", "d": "d", "gone": "two"}
+    with pytest.raises(RunConflictError):
+        store.submit(run, "gone", "mine", seen=4)
+    assert store.submit(run, "d", "mine", seen=5).event is not None
+
+
 def test_messages_and_renames_never_conflict(store: Store) -> None:
     run = store.filled()
     store.db.write_now(messages.add, run, store.author().at, "ada", "user", "a note")
