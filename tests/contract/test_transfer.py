@@ -209,6 +209,7 @@ TAMPERED: dict[str, Callable[[bytes], bytes]] = {
     "unknown field of an event": event(1, extra=1),
     "no events": document(lambda run: run.update(events=[])),
     "gap": document(lambda run: run["events"].pop(3)),
+    "gap at the beginning": document(lambda run: (run["events"].pop(0), run["messages"].clear(), run)[2]),
     "swapped": document(lambda run: run["events"].reverse()),
     "version is true": event(0, version=True),
     "version is text": event(0, version="1"),
@@ -259,6 +260,9 @@ TAMPERED: dict[str, Callable[[bytes], bytes]] = {
     "message of a role that is none": document(lambda run: run["messages"][0].update(role="system")),
     "message of an event no journal has": document(lambda run: run["messages"][0].update(event=10**30)),
     "message of an event that is not there": document(lambda run: run["messages"][0].update(event=99)),
+    "message of the event that taking it in becomes": document(
+        lambda run: run["messages"][0].update(event=len(run["events"]) + 1)
+    ),
     "message by nobody": document(lambda run: run["messages"][0].update(actor="\0")),
     "app with markup": document(lambda run: run["run"].update(app="<script>")),
     "app with a line after it": document(lambda run: run["run"].update(app="demo\n")),
