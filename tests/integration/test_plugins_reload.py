@@ -165,6 +165,20 @@ def test_file_is_not_said_to_hang_before_its_time(tmp_path: Path) -> None:
         assert ("hanging", "loading") in states
 
 
+def test_file_removed_while_it_is_imported_is_not_taken_for_what_ended_the_process(tmp_path: Path) -> None:
+    with folder_of_plugins(tmp_path, limit_s=0.1) as plugins:
+        source = "import gate\ngate.wait()\n" + app("one")
+        path = plugins.write("one.py", source)
+        plugins.host.load_now()
+        path.unlink()
+        plugins.host.refresh([path])
+        plugins.gate.go.set()
+        plugins.host = plugins.another_host()
+        plugins.host.load_now()
+        plugins.save("one.py", source)
+        assert plugins.codes("one.py") == []
+
+
 def test_time_a_file_may_take_is_counted_from_the_beginning_of_its_import(tmp_path: Path) -> None:
     with folder_of_plugins(tmp_path, limit_s=1.25) as plugins:
         plugins.save("slow.py", "import gate\ngate.wait()\n" + app("slow"))  # A second goes by in here.
