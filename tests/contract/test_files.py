@@ -196,6 +196,17 @@ def test_every_way_of_having_no_room_for_a_file_is_told_as_that(
     assert list(files.path(RUN, "0" * 64).parent.rglob("*")) == []
 
 
+def test_a_copy_that_finds_no_room_for_its_folder_says_so(files: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = stored_at(files)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    with pytest.raises(StoreFullError):
+        files.copy(RUN, OTHER, path.name)
+
+
 def test_a_file_and_its_folder_are_on_the_disk_when_it_is_named(
     files: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

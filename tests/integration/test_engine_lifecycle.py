@@ -227,6 +227,15 @@ async def test_copy_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
         assert [path.name for path in (tmp_path / "files").iterdir()] == [play.id]
 
 
+async def test_copy_of_a_run_that_lacks_a_file_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path, FLOW) as made:
+        play = await started(await made.start(), LONG)
+        (tmp_path / "files" / play.id / files(tmp_path, play.id)[-1]).unlink()
+        with pytest.raises(StoreDamagedError):
+            await play.engine.fork(play.id, ANN)
+        assert list(made.files.runs()) == [play.id]
+
+
 async def test_copy_has_every_file_it_names_whatever_is_stored_while_it_is_made(tmp_path: Path) -> None:
     under_way, go_on = threading.Event(), threading.Event()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pipulate.plugins.host import PluginHost
+from pipulate.plugins.host import PluginHost, purge_helpers
 from tests.support.flows import until
 from tests.support.plugins import Folder, Gate, app, cleaned, folder_of_plugins
 from tests.support.site import Browser, running
@@ -218,6 +218,16 @@ def test_changed_helper_module_takes_effect(plugins: Folder, file: str, helper: 
     for number in range(1, 6):
         plugins.save(file, f"TITLE = 'A{number}'")
         assert plugins.title("one.py") == f"A{number}"
+
+
+def test_program_itself_is_not_read_anew_even_where_it_lies_in_the_folder(
+    plugins: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = ModuleType("pipulate.extra")
+    ours.__file__ = str(plugins.user / "pipulate" / "extra.py")
+    monkeypatch.setitem(sys.modules, ours.__name__, ours)
+    purge_helpers(plugins.user, [])
+    assert sys.modules[ours.__name__] is ours
 
 
 def test_module_taken_from_a_folder_without_init_is_read_anew(plugins: Folder) -> None:

@@ -432,8 +432,8 @@ class Engine:
         """Copy a run up to a version; see `lifecycle.fork`."""
         copy = new_id()
         checked = check_key(key) if key.strip() else None
-        upto = await self._threads.run(self._lend_files, run, copy)
         try:
+            upto = await self._threads.run(self._lend_files, run, copy)
             row, written, needed = await self.db.write(
                 lifecycle.fork, run, copy, self._author(who), version=upto if version is None else version, key=checked
             )
