@@ -311,7 +311,7 @@ def _opened(connect: Connect, name: str | Path, *statements: str, uri: bool = Fa
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         for statement in statements:
             connection.execute(statement).fetchall()
-    except BaseException:
+    except sqlite3.Error:
         connection.close()
         raise
     return connection
