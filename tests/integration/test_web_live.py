@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import random
+import re
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,9 @@ def _has(note: str, tab: Tab) -> bool:
 async def test_note_appears_in_every_tab_of_its_run_and_nowhere_else(browser: Browser) -> None:
     run, _ = await browser.start("hello")
     other, _ = await browser.start("hello")
-    queries = (f"run={run}", f"run={run}&tab=b", f"run={other}", "")
+    before = re.search(r'data-last="(\d+)"', (await browser.get("/")).text)
+    assert before is not None
+    queries = (f"run={run}", f"run={run}&tab=b", f"run={other}", f"after={before[1]}")
     tabs = [await Tab(browser.application, query).__aenter__() for query in queries]
     await write(browser, run, "for this run")
     await write(browser, other, "for the other run")
