@@ -294,6 +294,18 @@ async def test_page_opened_as_localhost_is_sent_to_where_the_cookie_is(world: Wo
     assert answer.headers["location"] == f"{OWN}/hello/%0D%0AX%3A%20y?find=a%20b"
     for path in ("/-/bin", "/-/runs/x"):
         assert (await world.send("GET", path, {"host": f"localhost:{PORT}"})).status == 401
+    sent = {"host": f"localhost:{PORT}", "origin": f"http://localhost:{PORT}"}
+    assert (await world.send("POST", "/hello", sent)).status == 401  # What was typed is not sent on.
+
+
+async def test_names_without_a_port_are_ours_on_port_80_alone(world: World) -> None:
+    hosts: set[str] = set()
+    application = dataclasses.replace(world.application, _hosts=hosts)
+    application.answers_at(80)
+    assert {"127.0.0.1", "localhost", "[::1]", "127.0.0.1:80"} <= hosts
+    hosts.clear()
+    application.answers_at(PORT)
+    assert {host.rpartition(":")[2] for host in hosts} == {str(PORT)}
 
 
 async def test_unknown_addresses_are_named_not_found(world: World) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from starlette.requests import Request
 
 from pipulate.app import Application
@@ -52,10 +55,10 @@ async def conflict(browser: Browser) -> Answer:
     return await browser.submit(run, "name", 1, name="Bob")
 
 
-async def crash(browser: Browser) -> Answer:
+async def crash(browser: Browser, *, htmx: bool = False) -> Answer:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipulate.web.pages.bin_page", lambda *_: 1 / 0)
-        return await browser.get("/-/bin")
+        return await browser.get("/-/bin", htmx=htmx)
 
 
 async def away(browser: Browser) -> Answer:
@@ -132,6 +135,8 @@ async def test_answer_has_a_policy_that_lets_only_our_own_scripts_run(name: str,
     policy = directives(await answer_to(name, browser))
     assert policy["default-src"] == policy["base-uri"] == policy["object-src"] == policy["frame-ancestors"] == "'none'"
     assert policy["form-action"] == policy["connect-src"] == policy["style-src"] == "'self'"
+    assert policy["img-src"] == "'self' data: blob:"
+    assert policy["font-src"] == policy["frame-src"] == "'self'"
     assert re.fullmatch(r"'nonce-[A-Za-z0-9_-]{22,}'", policy["script-src"])
     assert "unsafe" not in str(policy)
 
@@ -141,6 +146,9 @@ async def test_answer_has_the_other_headers_of_safety_and_none_twice(name: str, 
     answer = await answer_to(name, browser)
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert {"camera=()", "microphone=()", "geolocation=()"} <= set(answer.headers["permissions-policy"].split(", "))
     assert answer.headers["x-frame-options"] == "DENY"
     assert answer.headers["cache-control"] == "no-store"
     assert len(answer.every_header) == len({header for header, _ in answer.every_header})
@@ -210,11 +218,33 @@ async def test_error_of_an_app_is_told_with_an_id_and_without_its_insides(browse
     assert 'value="typed"' in answer.text
 
 
-async def test_crash_is_told_with_an_id_and_without_its_insides(browser: Browser) -> None:
-    text = (await crash(browser)).text
-    assert "ZeroDivisionError" not in text
-    assert "division" not in text
-    assert re.search(r"<strong>\w{6,}</strong>", text)
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the pages log."""
+    capture = structlog.testing.LogCapture()
+    monkeypatch.setattr("pipulate.web.errors._log", structlog.wrap_logger(None, processors=[capture]))
+    return capture.entries
+
+
+@pytest.mark.parametrize(("htmx", "told"), [(False, r"<strong>(\w{6,})</strong>"), (True, r"id%20(\w{6,})\.")])
+async def test_crash_is_told_with_the_id_of_the_log_and_without_its_insides(
+    htmx: bool, told: str, browser: Browser, logged: list[Any]
+) -> None:
+    answer = await crash(browser, htmx=htmx)
+    said = answer.text + answer.headers.get("x-pipulate-notice", "")
+    assert "ZeroDivisionError" not in said
+    assert "division" not in said
+    (entry,) = logged
+    assert (entry["event"], entry["path"]) == ("request.crashed", "/-/bin")
+    assert [entry["error_id"]] == re.findall(told, said)
+    assert isinstance(entry["exc_info"], ZeroDivisionError)
+
+
+async def test_failure_of_the_store_is_in_the_log_with_its_reason(browser: Browser, logged: list[Any]) -> None:
+    await away(browser)
+    assert [(entry["event"], entry["log_level"], entry["reason"]) for entry in logged] == [
+        ("request.failed", "error", "The database does not answer. Try again in a moment.")
+    ]
 
 
 # Front-end files
@@ -231,7 +261,7 @@ async def test_front_end_file_is_kept_for_good_and_named_by_its_content(browser:
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["vary"] == "accept-encoding"
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert re.search(r"-[0-9a-f]{12}\.\w+$", path)
+        assert f"-{hashlib.sha256(answer.body).hexdigest()[:12]}." in path
 
 
 @pytest.mark.parametrize(
