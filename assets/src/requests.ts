@@ -12,6 +12,7 @@ interface HtmxDetail {
   successful?: boolean;
   shouldSwap?: boolean;
   isError?: boolean;
+  requestConfig?: { parameters: Record<string, string> };
 }
 
 let underWay = 0;
@@ -86,13 +87,15 @@ export function startRequests(): void {
     // The next turn of the loop: htmx still collects the values, and a disabled button has none.
     if (elt.closest("form[method=post]")) setTimeout(() => setBusy(elt, true));
   });
-  on("htmx:afterRequest", ({ elt, xhr, successful }) => {
+  on("htmx:afterRequest", ({ elt, xhr, successful, requestConfig }) => {
     underWay -= 1;
     setTimeout(() => setBusy(elt, false));
     const form = formOf(elt);
-    if (successful && form?.dataset["draft"] && xhr.status < 400) {
+    const note = form?.dataset["note"] === undefined ? null : form.querySelector("textarea");
+    const isNext = note && note.value !== requestConfig?.parameters["text"]; // Typed while the last one was sent.
+    if (successful && form?.dataset["draft"] && xhr.status < 400 && !isNext) {
       drop(form.dataset["draft"]);
-      if (form.dataset["note"] !== undefined) form.reset();
+      if (note) form.reset();
     }
     const run = currentRun();
     const version = xhr.getResponseHeader("x-pipulate-version");

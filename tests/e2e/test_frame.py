@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Dialog, expect
 
 from tests.e2e.conftest import Person, person
 from tests.support.server import Server
@@ -136,3 +136,49 @@ def test_erased_run_is_gone_for_good(ann: Person) -> None:
     answer = page.goto(address)
     assert answer is not None
     assert answer.status == 404
+
+
+def test_run_is_not_erased_when_the_question_is_answered_with_no(ann: Person) -> None:
+    page = ann.page
+    page.goto(f"{ann.server.address}/hello")
+    page.get_by_role("textbox", name="Key").fill("not to be erased")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/hello/*")
+    page.get_by_label("More actions for this run").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator(".bar.notice")).to_contain_text("Deleted")
+    page.goto(f"{ann.server.address}/-/bin")
+    asked: list[str] = []
+
+    def no(question: Dialog) -> None:
+        asked.append(question.message)
+        question.dismiss()
+
+    page.on("dialog", no)
+    page.get_by_role("button", name="Erase for good not to be erased").click()
+    assert len(asked) == 1
+    page.goto(f"{ann.server.address}/-/bin")
+    expect(page.get_by_role("button", name="Take back not to be erased")).to_be_visible()
+
+
+def test_menu_closes_with_escape_and_with_a_click_beside_it(ann: Person) -> None:
+    page = ann.start("hello")
+    menu, summary = page.locator(".run-actions .menu-body"), page.get_by_label("More actions for this run")
+    summary.click()
+    expect(menu).to_be_visible()
+    page.get_by_label("New key").press("Escape")
+    expect(menu).to_be_hidden()
+    expect(summary).to_be_focused()
+    summary.click()
+    expect(menu).to_be_visible()
+    page.locator("h2").first.click()
+    expect(menu).to_be_hidden()
+
+
+def test_menu_of_apps_is_filtered_as_one_types(ann: Person) -> None:
+    page = ann.start("hello")
+    page.locator(".bar-top summary", has_text="Hello").click()
+    page.get_by_role("searchbox", name="Filter apps").fill("ALL f")
+    expect(page.locator("#apps-list li:visible")).to_have_text(["All fields"])
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#apps-list").get_by_role("link", name="All fields")).to_be_focused()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from pathlib import Path
 
-from tests.e2e.conftest import Person
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.e2e.conftest import Person, person
+from tests.support.server import Server
 
 
 def opened(ann: Person, address: str) -> Page:
@@ -73,6 +76,9 @@ def test_conflict_page_takes_theirs(ann: Person) -> None:
     page.get_by_role("link", name="Take theirs").click()
     expect(page.locator("#step-name.done")).to_contain_text("Theirs")
     expect(page.locator("#step-language.open")).to_be_visible()
+    page.get_by_role("button", name="Edit Your name").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Theirs")
+    expect(page.locator(".restored")).to_have_count(0)
 
 
 def test_conflict_page_continues_in_a_copy(ann: Person) -> None:
@@ -80,6 +86,48 @@ def test_conflict_page_continues_in_a_copy(ann: Person) -> None:
     page.get_by_role("button", name="Continue in a copy").click()
     page.wait_for_url("**-copy*")
     expect(page.locator("#step-name.done")).to_contain_text("Mine")
+
+
+def test_conflict_page_stays_when_the_run_changes_once_more(ann: Person) -> None:
+    page, other = in_conflict(ann), ann.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    other.get_by_role("button", name="Continue").click()
+    expect(other.locator("#step-greeting")).to_contain_text("Hello, Theirs!")
+    for number, text in enumerate(("one", "two")):  # A change is told between the note before it and the one after it.
+        other.get_by_label("Note").fill(text)
+        other.keyboard.press("Enter")
+        expect(other.get_by_label("Note")).to_have_value("")
+        expect(page.locator("#messages .note .text").nth(number)).to_have_text(text)
+    assert asked == []
+    expect(page.locator(".versus")).to_contain_text("Mine")
+
+
+def test_draft_of_a_step_that_was_changed_elsewhere_overwrites_nothing_after_a_reload(ann: Person) -> None:
+    first = ann.start("hello")
+    second = opened(ann, first.url)
+    second.get_by_label("Name", exact=True).fill("Mine")
+    first.get_by_label("Name", exact=True).fill("Theirs")
+    first.keyboard.press("Enter")
+    first.get_by_role("button", name="Edit Your name").click()
+    expect(first.get_by_label("Name", exact=True)).to_have_value("Theirs")
+    second.reload()
+    expect(second.get_by_label("Name", exact=True)).to_have_value("Mine")
+    second.get_by_role("button", name="Save").click()
+    expect(second.locator(".versus")).to_contain_text("Theirs")
+    expect(second.locator(".versus")).to_contain_text("Mine")
+
+
+def test_duplicated_tab_is_a_tab_of_its_own(ann: Person) -> None:
+    """It starts with a copy of what the first tab keeps, its name included."""
+    first = ann.start("hello")
+    with ann.context.expect_page() as made:
+        first.evaluate("void window.open(location.href)")
+    second = made.value
+    first.get_by_label("Name", exact=True).fill("Ada")
+    first.keyboard.press("Enter")
+    expect(second.locator("#step-name.done")).to_contain_text("Ada")
+    expect(second.locator("#step-language.open")).to_be_visible()
 
 
 def test_locked_meanwhile_keeps_what_was_typed(ann: Person) -> None:
@@ -119,6 +167,22 @@ def test_back_button_shows_the_run_as_it_is(ann: Person) -> None:
     expect(page.locator("#step-greeting")).to_contain_text("Hello, Ada!")
 
 
+def test_back_button_leads_from_a_look_at_the_past_to_the_run_as_it_is_now(ann: Person) -> None:
+    page = ann.start("hello")
+    page.get_by_label("Name", exact=True).fill("Ada")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("link", name="You set Your name to Ada").click()
+    expect(page.locator(".bar.past")).to_contain_text("version 2")
+    other = opened(ann, page.url.partition("?")[0])
+    other.get_by_role("button", name="Continue").click()
+    expect(other.locator("#step-greeting")).to_contain_text("Hello, Ada!")
+    page.go_back()
+    expect(page.locator("#step-greeting")).to_contain_text("Hello, Ada!")
+    expect(page.locator(".bar.past")).to_have_count(0)
+    expect(page.locator(".bar-top")).to_have_count(1)
+
+
 def test_draft_survives_a_reload_and_can_be_discarded(ann: Person) -> None:
     page = ann.start("fields")
     page.get_by_label("Name", exact=True).fill("half typ")
@@ -151,3 +215,111 @@ def test_note_appears_in_every_tab_of_the_run_and_in_no_other(ann: Person) -> No
     expect(second.locator("#messages .note .text")).to_have_text("Remember <b>this</b>")
     expect(first.locator("#messages .note .text")).to_have_text("Remember <b>this</b>")
     expect(other.locator("#messages .note")).to_have_count(0)
+    expect(first.get_by_label("Note")).to_have_value("")
+
+
+def test_note_may_have_several_lines(ann: Person) -> None:
+    page = ann.start("hello")
+    page.get_by_label("Note").fill("one")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("two")
+    page.keyboard.press("Enter")
+    expect(page.locator("#messages .note .text")).to_have_text("one\ntwo", use_inner_text=True)
+
+
+def test_note_typed_while_the_one_before_is_on_its_way_is_not_lost(ann: Person) -> None:
+    page = ann.start("hello")
+
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        page.get_by_label("Note").fill("two")
+        route.fulfill(response=answer)
+
+    page.route("**/-/notes", answer_late, times=1)
+    page.get_by_label("Note").fill("one")
+    with page.expect_response("**/-/notes"):
+        page.keyboard.press("Enter")
+    expect(page.locator("#assistant form")).to_have_attribute("aria-busy", "false")
+    expect(page.get_by_label("Note")).to_have_value("two")
+    page.reload()
+    expect(page.get_by_label("Note")).to_have_value("two")
+
+
+def test_note_that_is_refused_says_why_and_stays_where_it_was_typed(browser: Browser, server: Server) -> None:
+    somebody = person(browser, server)
+    page = somebody.start("hello")
+    page.get_by_label("Note").fill("x" * 20_001)
+    page.keyboard.press("Enter")
+    expect(page.locator("#assistant").get_by_role("alert")).to_contain_text("20,000")
+    expect(page.get_by_label("Note")).to_have_value("x" * 20_001)
+    page.get_by_label("Note").fill("short enough")
+    page.keyboard.press("Enter")
+    expect(page.locator("#messages .note .text")).to_have_text("short enough")
+    expect(page.locator("#assistant").get_by_role("alert")).to_have_count(0)
+    somebody.context.close()
+
+
+def test_going_back_from_a_version_that_is_no_longer_the_newest_says_so_beside_the_button(
+    browser: Browser, server: Server
+) -> None:
+    somebody = person(browser, server)
+    page = somebody.start("hello")
+    page.get_by_label("Name", exact=True).fill("Ada")
+    page.keyboard.press("Enter")
+    expect(page.locator("#step-language.open")).to_be_visible()
+    address = page.url
+    page.goto(f"{address}?version=1")
+    other = somebody.tab()
+    other.goto(address)
+    other.get_by_role("button", name="Continue").click()
+    expect(other.locator("#step-greeting")).to_contain_text("Hello, Ada!")
+    page.get_by_role("button", name="Go back to here").click()
+    expect(page.get_by_role("alert")).to_contain_text("This run changed since you opened it")
+    expect(page.locator("#run .bar.past")).to_contain_text("version 1")
+    somebody.context.close()
+
+
+PAYLOAD = "<img src=x onerror=window.__x=1>"
+
+
+def test_reason_of_a_refusal_is_shown_as_text(browser: Browser, server: Server) -> None:
+    somebody = person(browser, server)
+    page = somebody.page
+    page.goto(f"{server.address}/hello")
+    page.get_by_role("textbox", name="Key").fill(PAYLOAD)
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("h1")).to_have_text(PAYLOAD)
+    other = somebody.tab()
+    other.goto(page.url)
+    other.get_by_label("More actions for this run").click()
+    other.get_by_role("button", name="Delete").click()
+    expect(other.locator(".bar.notice")).to_contain_text("Deleted")
+    page.get_by_label("Name", exact=True).fill("Ada")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text(PAYLOAD)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Ada")
+    somebody.context.close()
+
+
+def test_page_whose_server_was_away_misses_nothing_and_shows_nothing_twice(browser: Browser, tmp_path: Path) -> None:
+    with Server(tmp_path) as running:
+        somebody = person(browser, running)
+        page = somebody.start("hello")
+        page.get_by_label("Note").fill("before")
+        page.keyboard.press("Enter")
+        expect(page.locator("#messages .note .text")).to_have_text(["before"])
+        port = running.port
+        running.kill()
+        away = page.get_by_text("The server does not answer. Trying again")
+        expect(away).to_be_visible(timeout=20_000)
+    with Server(tmp_path, arguments=("--port", str(port))):
+        other = somebody.tab()
+        other.goto(page.url)
+        other.get_by_label("Note").fill("after")
+        other.keyboard.press("Enter")
+        expect(page.locator("#messages .note .text")).to_have_text(["before", "after"], timeout=20_000)
+        expect(away).to_have_count(0)
+        page.get_by_label("Note").fill("last")
+        page.keyboard.press("Enter")
+        expect(page.locator("#messages .note .text")).to_have_text(["before", "after", "last"])
+    somebody.context.close()

@@ -57,7 +57,6 @@ _HTMX = json.dumps(
         "responseHandling": [
             {"code": "204", "swap": False},
             {"code": "[23]..", "swap": True},
-            {"code": "(409|422)", "swap": True, "error": False},
             {"code": "[45]..", "swap": False, "error": True},
         ],
     }
