@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 import structlog
@@ -240,6 +241,14 @@ async def test_crash_is_told_with_the_id_of_the_log_and_without_its_insides(
     assert isinstance(entry["exc_info"], ZeroDivisionError)
 
 
+async def test_reason_for_our_script_is_a_header_of_harmless_letters(browser: Browser) -> None:
+    odd = "\N{CYRILLIC SMALL LETTER KA} 🙂\rX-Evil: 1\x1b<b>"
+    answer = await browser.post(f"/-/runs/{quote(odd)}/lock", htmx=True)
+    assert answer.status == 404
+    assert re.fullmatch(r"[A-Za-z0-9%._~/-]+", answer.headers["x-pipulate-notice"])
+    assert "🙂" in unquote(answer.headers["x-pipulate-notice"])
+
+
 async def test_failure_of_the_store_is_in_the_log_with_its_reason(browser: Browser, logged: list[Any]) -> None:
     await away(browser)
     assert [(entry["event"], entry["log_level"], entry["reason"]) for entry in logged] == [
@@ -296,7 +305,7 @@ async def test_page_comes_packed_where_the_browser_takes_it(browser: Browser) ->
     packed = await browser.get("/hello", headers={"accept-encoding": "gzip, br"})
     assert packed.headers["content-encoding"] == "gzip"
     assert b"<h1>Hello</h1>" in gzip.decompress(packed.body)
-    assert "accept-encoding" in packed.headers["vary"]
+    assert packed.headers["vary"] == "accept-encoding, hx-request"
     plain = await browser.get("/hello", headers={"accept-encoding": "gzip;q=0"})
     assert "content-encoding" not in plain.headers
 
