@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,36 @@ def test_theme_and_density_are_remembered(ann: Person) -> None:
     page.get_by_role("button", name="As the system").click()
     with page.expect_response(lambda answer: answer.url.endswith("/-/look")):
         page.get_by_role("button", name="Comfortable").click()
+
+
+COLOURS = """() => {
+  const root = getComputedStyle(document.documentElement);
+  const names = ["paper", "panel", "ink", "quiet", "line", "hover", "accent", "accent-ink", "accent-soft", "danger",
+                 "danger-soft", "look", "look-soft", "mark", "gone", "shadow"];
+  return [root.colorScheme, ...names.map((each) => root.getPropertyValue(`--${each}`))];
+}"""
+
+
+def test_theme_is_the_same_whether_the_person_or_the_system_chose_it(browser: Browser, server: Server) -> None:
+    colours: dict[tuple[str, str], Any] = {}
+    for system, chosen in itertools.product(("light", "dark"), ("auto", "light", "dark")):
+        somebody = person(browser, server, color_scheme=system)
+        page = somebody.page
+        page.get_by_text("Look", exact=True).click()
+        words = {"auto": "As the system", "light": "Light", "dark": "Dark"}[chosen]
+        with page.expect_response("**/-/look"):
+            page.get_by_role("button", name=words).click()
+        page.reload()
+        colours[system, chosen] = page.evaluate(COLOURS)
+        if chosen != "auto":
+            page.get_by_text("Look", exact=True).click()
+            with page.expect_response("**/-/look"):
+                page.get_by_role("button", name="As the system").click()
+        somebody.context.close()
+    dark, light = colours["dark", "auto"], colours["light", "auto"]
+    assert dark != light
+    assert colours["dark", "dark"] == colours["light", "dark"] == dark
+    assert colours["dark", "light"] == colours["light", "light"] == light
 
 
 def test_a_run_is_answered_without_script(browser: Browser, server: Server) -> None:

@@ -149,6 +149,29 @@ def test_answer_may_take_longer_than_a_request(monkeypatch: pytest.MonkeyPatch) 
             assert [reply.status for reply in replies(wire.rest())] == [200]
 
 
+def test_connection_that_asks_for_nothing_more_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert limits._KEEP_ALIVE_S <= 60
+    monkeypatch.setattr(limits, "_KEEP_ALIVE_S", 0.3)
+    with patient_server(reads_all) as port, Wire(port) as wire:
+        assert b"200 OK" in wire.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").until(b"\r\n\r\n")
+        assert len(closed_after([wire], 5)) == 1
+
+
+async def listens(_scope: Any, receive: Any, send: Any) -> None:
+    """An application whose socket has nothing to say."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await receive()
+
+
+def test_socket_stays_open_longer_than_a_request_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODY_S", 0.3)
+    monkeypatch.setattr(limits, "HEADERS_S", 0.3)
+    with patient_server(listens) as port, Wire(port) as wire:
+        assert b"101 Switching" in wire.send(handshake(port, "")).until(b"\r\n\r\n")
+        assert closed_after([wire], 1) == []
+
+
 # Size
 
 
