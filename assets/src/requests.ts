@@ -12,7 +12,7 @@ interface HtmxDetail {
   successful?: boolean;
   shouldSwap?: boolean;
   isError?: boolean;
-  requestConfig?: { parameters: Record<string, string> };
+  requestConfig?: { elt: HTMLElement; parameters: Record<string, string> };
 }
 
 let underWay = 0;
@@ -89,8 +89,9 @@ export function startRequests(): void {
   });
   on("htmx:afterRequest", ({ elt, xhr, successful, requestConfig }) => {
     underWay -= 1;
-    setTimeout(() => setBusy(elt, false));
-    const form = formOf(elt);
+    const sender = requestConfig?.elt ?? elt; // Where the answer took its place, the event comes from around it.
+    setTimeout(() => setBusy(sender, false));
+    const form = formOf(sender);
     const note = form?.dataset["note"] === undefined ? null : form.querySelector("textarea");
     const isNext = note && note.value !== requestConfig?.parameters["text"]; // Typed while the last one was sent.
     if (successful && form?.dataset["draft"] && xhr.status < 400 && !isNext) {

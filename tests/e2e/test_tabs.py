@@ -77,6 +77,7 @@ def test_conflict_page_takes_theirs(ann: Person) -> None:
     expect(page.locator("#step-name.done")).to_contain_text("Theirs")
     expect(page.locator("#step-language.open")).to_be_visible()
     page.get_by_role("button", name="Edit Your name").click()
+    expect(page.locator("#live")).to_have_text("Next: Your name")
     expect(page.get_by_label("Name", exact=True)).to_have_value("Theirs")
     expect(page.locator(".restored")).to_have_count(0)
 
@@ -120,10 +121,10 @@ def test_draft_of_a_step_that_was_changed_elsewhere_overwrites_nothing_after_a_r
 
 def test_duplicated_tab_is_a_tab_of_its_own(ann: Person) -> None:
     """It starts with a copy of what the first tab keeps, its name included."""
-    first = ann.start("hello")
-    with ann.context.expect_page() as made:
-        first.evaluate("void window.open(location.href)")
-    second = made.value
+    first, second = ann.start("hello"), ann.tab()
+    kept = first.evaluate("JSON.stringify(sessionStorage)")
+    second.add_init_script(f"if (!sessionStorage.length) Object.assign(sessionStorage, {kept})")
+    second.goto(first.url)
     first.get_by_label("Name", exact=True).fill("Ada")
     first.keyboard.press("Enter")
     expect(second.locator("#step-name.done")).to_contain_text("Ada")
@@ -201,8 +202,14 @@ def test_draft_goes_when_the_answer_is_taken(ann: Person) -> None:
     page.get_by_label("Name", exact=True).fill("Ada")
     page.keyboard.press("Enter")
     expect(page.locator("#step-language.open")).to_be_visible()
+    other = opened(ann, page.url)
+    other.get_by_role("button", name="Edit Your name").click()
+    other.get_by_label("Name", exact=True).fill("Bob")
+    other.keyboard.press("Enter")
+    expect(page.locator("#step-name.done")).to_contain_text("Bob")
     page.get_by_role("button", name="Edit Your name").click()
-    expect(page.get_by_label("Name", exact=True)).to_have_value("Ada")
+    expect(page.locator("#live")).to_have_text("Next: Your name")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Bob")
     expect(page.locator(".restored")).to_have_count(0)
 
 
@@ -216,6 +223,26 @@ def test_note_appears_in_every_tab_of_the_run_and_in_no_other(ann: Person) -> No
     expect(first.locator("#messages .note .text")).to_have_text("Remember <b>this</b>")
     expect(other.locator("#messages .note")).to_have_count(0)
     expect(first.get_by_label("Note")).to_have_value("")
+
+
+def test_page_about_a_run_as_it_was_hears_of_its_notes_and_of_no_others(ann: Person) -> None:
+    first = ann.start("hello")
+    run = first.locator("#run").get_attribute("data-run")
+    past = [
+        opened(ann, address) for address in (f"{first.url}?version=1", f"{ann.server.address}/-/runs/{run}/history")
+    ]
+    home = opened(ann, ann.server.address)
+    for page, text in (
+        (home, "one for none"),
+        (home, "two for none"),
+        (home, "three for none"),
+        (first, "for the run"),
+    ):
+        page.get_by_label("Note").fill(text)
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Note")).to_have_value("")
+    for page in past:
+        expect(page.locator("#messages .note .text")).to_have_text(["for the run"])
 
 
 def test_note_may_have_several_lines(ann: Person) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pipulate.storage.messages import Message
+from pipulate.storage.messages import Message, general
 from pipulate.ui.html import (
     Html,
     aside,
@@ -35,6 +35,7 @@ def assistant(
 ) -> Html:
     """Return the panel with its messages, a sentence about the model, and the field for notes."""
     last = messages[-1].seq if messages else 0
+    run = None if conversation == general(viewer) else conversation
     return aside(
         header(
             h2("Assistant", id="assistant-title"),
@@ -42,7 +43,7 @@ def assistant(
             class_="panel-head",
         ),
         div(
-            ol(grouped(messages, workflow, viewer, now), id="messages", data_conversation=conversation, data_last=last),
+            ol(grouped(messages, workflow, viewer, now), id="messages", data_run=run, data_last=last),
             class_="messages",
             role="log",
             aria_label="Messages",

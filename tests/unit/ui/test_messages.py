@@ -41,6 +41,12 @@ def test_panel_knows_the_last_number_it_shows() -> None:
         assert ("data-last", last) in Parsed(assistant(messages, "r", None, "ann", NOW)).attributes
 
 
+def test_panel_names_the_run_it_is_about_and_none_where_it_is_about_none() -> None:
+    for conversation, runs in (("r", ["r"]), ("user:ann", [])):
+        attributes = Parsed(assistant([], conversation, None, "ann", NOW)).attributes
+        assert [value for name, value in attributes if name == "data-run"] == runs
+
+
 def test_note_says_who_wrote_it() -> None:
     text = Parsed(grouped([note(1, "a"), note(2, "b", "bob")], None, "ann", NOW)).text
     assert "You, " in text
