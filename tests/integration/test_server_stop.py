@@ -26,7 +26,7 @@ from tests.support.server import Server
 PLUGIN = """
 import threading
 
-from pipulate import Workflow
+from pipulate import Run, Workflow
 
 app = Workflow("waits")
 
@@ -36,6 +36,12 @@ def one(text: str) -> str:
     if text == "for ever":
         threading.Event().wait()
     return text
+
+
+@app.step("two")
+def two(run: Run) -> str:
+    threading.Event().wait()
+    return "never"
 """
 
 
@@ -156,6 +162,29 @@ def test_second_ctrl_c_ends_the_server_at_once(folder: Path) -> None:
             server.process.wait(0.5)
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(5) == 0
+
+
+def test_second_request_to_end_is_no_reason_to_hurry(folder: Path) -> None:
+    with Server(folder) as server, Wire(server.port) as stuck:
+        stuck.send(sent(server, run_of(server), "for ever", str(uuid.uuid4())))
+        for _ in range(2):
+            server.process.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                server.process.wait(0.7)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(5) == 0
+
+
+def test_server_ends_at_once_while_a_step_runs_by_itself(folder: Path) -> None:
+    with Server(folder) as server:
+        submit = str(uuid.uuid4())
+        assert exchange(server.port, sent(server, run_of(server), "quick", submit))[0].status == 200
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 8
+        log = server.log()
+    assert stored(folder) == [submit]
+    assert [line for line in log.splitlines() if '"level": "error"' in line or "Traceback" in line] == []
 
 
 def test_killed_server_has_lost_nothing_it_acknowledged(folder: Path) -> None:
