@@ -114,6 +114,15 @@ async def test_change_of_a_run_names_the_tab_that_made_it(browser: Browser) -> N
     assert tab.of("run") == [{"type": "run", "run": run, "version": 2, "tab": browser.tab}]
 
 
+@pytest.mark.parametrize("name", ["", "<b>", "x" * 41, "a b", "\xe4"])
+async def test_tab_with_a_name_that_is_none_of_ours_is_told_as_nobodys(name: str, browser: Browser) -> None:
+    run, _ = await browser.start("hello")
+    async with Tab(browser.application, f"run={run}&version=1") as tab:
+        await Browser(browser.application, name).submit(run, "name", 1, name="Ada")
+        await tab.until(lambda tab: tab.of("run"))
+    assert [frame["tab"] for frame in tab.of("run")] == [None]
+
+
 async def test_changes_told_together_are_nobodys_own_unless_all_of_one_tab(browser: Browser) -> None:
     """A page leaves its own changes alone, as it shows them already; it must not take those of others for its own."""
     second = Browser(browser.application, "tab-2")

@@ -94,10 +94,22 @@ async def test_old_page_sent_with_another_answer_overwrites_nothing(browser: Bro
     for again in (submit, str(uuid4())):
         answer = await form(browser, run, "plain", 1, again, "77777")
         assert answer.status == 409
-        assert "alpha" in answer.text
-        assert "77777" in answer.text
+        assert "<mark>alpha</mark>" in answer.text
+        assert "<mark>77777</mark>" in answer.text
     assert await stored(browser.application) == before
     assert calls(browser) == ["alpha"]
+
+
+async def test_answer_to_a_run_that_was_locked_meanwhile_can_go_on_in_a_copy_alone(browser: Browser) -> None:
+    run, _ = await browser.start("counts")
+    await browser.post(f"/-/runs/{run}/lock")
+    before = await stored(browser.application)
+    answer = await form(browser, run, "plain", 1, str(uuid4()), "77777")
+    assert answer.status == 409
+    assert "77777" in answer.text
+    assert "Continue in a copy" in answer.text
+    assert "Keep mine" not in answer.text
+    assert await stored(browser.application) == before
 
 
 async def test_two_tabs_that_answer_at_once_never_overwrite_each_other(browser: Browser) -> None:
