@@ -19,6 +19,7 @@ type Frame =
   | { type: "run"; run: string; version: number; tab: string | null }
   | { type: "apps"; modules: string[] };
 
+const GONE = 4004;
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 10_000;
 let failures = 0;
@@ -39,7 +40,12 @@ function connect(): void {
     dismiss("offline");
   });
   socket.addEventListener("message", (event) => take(JSON.parse(event.data as string) as Frame));
-  socket.addEventListener("close", () => {
+  socket.addEventListener("close", (event) => {
+    if (event.code === GONE) {
+      dismiss("offline");
+      notify({ name: "gone", words: "This run was deleted.", action: { words: "Bin", run: () => location.assign("/-/bin") } });
+      return;
+    }
     failures += 1;
     if (failures === 3) notify({ name: "offline", words: "The server does not answer. Trying again …" });
     const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);
@@ -118,9 +124,10 @@ function changed(version: number, by: string | null): void {
 /** Bring the run up to date without moving anything that did not change. */
 async function refresh(): Promise<void> {
   dismiss("run");
-  const answer = await fetch(location.href, { headers: { "HX-Request": "true", "X-Pipulate-Tab": tab() } });
+  const headers = { "HX-Request": "true", "X-Pipulate-Tab": tab() };
+  const answer = await fetch(location.href, { headers }).catch(() => null); // The socket tells again when it is back.
   const run = currentRun();
-  if (!answer.ok || !run) return;
+  if (!answer?.ok || !run) return;
   Idiomorph.morph(run, await answer.text(), { morphStyle: "outerHTML", ignoreActiveValue: true });
   const now = byId("run");
   if (!now) return;

@@ -306,6 +306,16 @@ def test_going_back_from_a_version_that_is_no_longer_the_newest_says_so_beside_t
     somebody.context.close()
 
 
+def test_page_of_a_run_that_was_deleted_in_another_tab_says_so_and_asks_no_more(ann: Person) -> None:
+    page = ann.start("hello")
+    other = opened(ann, page.url)
+    other.get_by_label("More actions for this run").click()
+    other.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("This run was deleted.")).to_be_visible()
+    page.reload()
+    expect(page.locator("h1")).to_have_text("There is nothing here")
+
+
 PAYLOAD = "<img src=x onerror=window.__x=1>"
 
 

@@ -292,6 +292,8 @@ async def test_page_opened_as_localhost_is_sent_to_where_the_cookie_is(world: Wo
     answer = await world.send("GET", "/hello/%0d%0aX: y?find=a%20b", {"host": f"localhost:{PORT}"})
     assert answer.status == 307
     assert answer.headers["location"] == f"{OWN}/hello/%0D%0AX%3A%20y?find=a%20b"
+    answer = await world.browser.raw("GET", "/hello", [(b"host", b"localhost:%d" % PORT)], server=("::1", PORT))
+    assert (answer.status, answer.headers["location"]) == (307, f"http://[::1]:{PORT}/hello")
     for path in ("/-/bin", "/-/runs/x"):
         assert (await world.send("GET", path, {"host": f"localhost:{PORT}"})).status == 401
     sent = {"host": f"localhost:{PORT}", "origin": f"http://localhost:{PORT}"}

@@ -214,8 +214,10 @@ async def test_socket_of_a_deleted_run_ends_and_does_not_come_back(browser: Brow
     async with Tab(browser.application, f"run={run}&after=1&version=1") as tab:
         await browser.post(f"/-/runs/{run}/delete")
         await tab.until(lambda tab: tab.ended)
+        assert (tab.closed, tab.aborted) == (4004, False)
     async with Tab(browser.application, f"run={run}") as tab:
-        assert (tab.accepted, tab.closed) == (False, 1008)
+        await tab.until(lambda tab: tab.ended)
+        assert (tab.frames, tab.closed) == ([], 4004)
 
 
 async def test_socket_that_talks_too_much_is_closed(browser: Browser) -> None:

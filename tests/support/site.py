@@ -87,8 +87,16 @@ class Browser:
         raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items() if value is not None]
         return await self.raw(method, path, raw, body)
 
-    async def raw(self, method: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> Answer:
-        """Send exactly these headers."""
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes = b"",
+        *,
+        server: tuple[str, int] = ("127.0.0.1", PORT),
+    ) -> Answer:
+        """Send exactly these headers to the address `server` that we listen on."""
         plain, _, query = path.partition("?")
         came: list[dict[str, Any]] = []
         chunks = [body]
@@ -103,7 +111,7 @@ class Browser:
         scope = {
             "type": "http", "method": method, "path": unquote(plain), "raw_path": plain.encode(),
             "query_string": query.encode(), "headers": headers, "http_version": "1.1", "scheme": "http",
-            "server": ("127.0.0.1", PORT), "client": ("127.0.0.1", 50_000), "root_path": "", "state": {},
+            "server": server, "client": ("127.0.0.1", 50_000), "root_path": "", "state": {},
         }  # fmt: skip
         await self.application.asgi(scope, receive, send)
         start = came[0]

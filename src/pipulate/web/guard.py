@@ -125,14 +125,16 @@ class Guard:
         return None
 
     def _elsewhere(self, scope: Scope, headers: Mapping[bytes, list[bytes]], refusal: Refusal) -> str | None:
-        """Return where a page opened as `localhost` lives: the cookie was given to 127.0.0.1."""
+        """Return where a page opened as `localhost` lives: the cookie was given to the address we listen on."""
         host, _, port = headers.get(b"host", [b""])[0].decode("latin-1").partition(":")
         if refusal.status != 401 or host != "localhost" or scope["method"] not in _SAFE:
             return None
         if scope["path"].startswith("/-/"):
             return None
         query = scope.get("query_string", b"").decode("latin-1")
-        return f"http://127.0.0.1:{port or 80}{quote(scope['path'])}" + (f"?{query}" if query else "")
+        home = (scope.get("server") or ["127.0.0.1"])[0]
+        home = f"[{home}]" if ":" in home else home
+        return f"http://{home}:{port or 80}{quote(scope['path'])}" + (f"?{query}" if query else "")
 
     async def _limited(self, scope: Scope, headers: Mapping[bytes, list[bytes]], receive: Receive, send: Send) -> None:
         """Pass a request on with a limit to its body."""

@@ -29,8 +29,9 @@ from pipulate.workflows.engine import Who
 _SEND_S = 8.0
 _FRAME_S = 1 / 60  # A screen shows no more changes a second, so what comes in quick succession is told as one.
 _HEARD_PER_S = 20  # Pages have nothing to say; one that talks this much is no page of ours.
-_TOO_MANY, _NOT_WELCOME = 1013, 1008
+_TOO_MANY, _NOT_WELCOME, _GONE = 1013, 1008, 4004
 _FRAME = 65_536  # characters; more at once is sent as several frames, so that little waits for a slow reader
+_RUN = re.compile(r"[0-9a-f]{32}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _log = get_logger()
 
@@ -65,6 +66,8 @@ class _Page:
         query = socket.query_params
         self._site, self._feed, self._socket = site, feed, socket
         self._run = query.get("run") or None
+        if self._run is not None and not _RUN.fullmatch(self._run):
+            raise ValueError("not a run")
         self._conversation = self._run or stored.general(OWNER)
         self._last = _number(query.get("after", "0"))
         self._version = _number(query.get("version", "0"))
@@ -74,6 +77,7 @@ class _Page:
         self._by_tab: str | None = None
         self._workflow: Workflow | None = None
         self._woken = asyncio.Event()
+        self._is_gone = False
 
     async def serve(self) -> None:
         unsubscribe = self._site.bus.subscribe(self._hear_of)  # Before it looks, so that nothing falls in between.
@@ -93,7 +97,8 @@ class _Page:
                     self._run_version, self._by_tab = max(self._run_version, view.row.version), None
                 self._workflow = view.workflow
         except RunNotFoundError:
-            await self._socket.close(_NOT_WELCOME)
+            await self._socket.accept()  # Of a socket that was never open, a page does not learn why.
+            await self._socket.close(_GONE)
             return False
         except PipulateError as error:
             _log.warning("socket.failed", code=error.code, reason=str(error))
@@ -107,7 +112,10 @@ class _Page:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-        except (WebSocketDisconnect, RunNotFoundError, RuntimeError, TimeoutError):
+        except RunNotFoundError:
+            await self._socket.close(_GONE)
+            self._is_gone = True
+        except (WebSocketDisconnect, RuntimeError, TimeoutError):
             pass
         except PipulateError as error:
             _log.warning("socket.failed", code=error.code, reason=str(error))
@@ -115,7 +123,8 @@ class _Page:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._let_go()
+            if not self._is_gone:
+                self._let_go()
 
     def _hear_of(self, happening: Happening) -> None:
         match happening:
