@@ -19,6 +19,7 @@ STARTED: Final = "started"
 SUBMITTED: Final = "submitted"
 COMPUTED: Final = "computed"
 KEPT: Final = "kept"
+CLEARED: Final = "cleared"
 REVERTED: Final = "reverted"
 EDIT_CANCELLED: Final = "edit_cancelled"
 WENT_BACK: Final = "went_back"
@@ -32,7 +33,7 @@ IMPORTED: Final = "imported"
 
 KINDS: Final = frozenset(
     {
-        STARTED, SUBMITTED, COMPUTED, KEPT, REVERTED, EDIT_CANCELLED, WENT_BACK,
+        STARTED, SUBMITTED, COMPUTED, KEPT, CLEARED, REVERTED, EDIT_CANCELLED, WENT_BACK,
         FINALIZED, UNFINALIZED, RENAMED, DELETED, UNDELETED, FORKED, IMPORTED,
     }
 )  # fmt: skip
@@ -138,6 +139,8 @@ def apply(state: State, event: Event, values: Mapping[int, StepValue] | None = N
             held = state.offers.get(event.step or "")
             value = held if held is not None and held.version == wanted else (values or {})[wanted]
             return _set(state, event, value, ())
+        case "cleared":
+            return _ended(replace(_without(state, event.data.get("cleared", ())), version=event.version), event)
         case "reverted":
             cleared = _without(state, event.data.get("cleared", ()))
             return replace(cleared, version=event.version, editing=event.step, editing_version=event.version)
@@ -257,9 +260,14 @@ def _set(state: State, event: Event, value: StepValue, cleared: Iterable[str]) -
     if step in offers:
         offers = {name: old for name, old in offers.items() if name != step}
     steps = {**state.steps, step: value}
-    if state.editing == step:
+    if state.editing == step or event.data.get("ends_edit"):
         return State(event.version, steps, offers, None, None, state.lock)
     return State(event.version, steps, offers, state.editing, state.editing_version, state.lock)
+
+
+def _ended(state: State, event: Event) -> State:
+    """Return the state with nothing being edited, where the event says so."""
+    return replace(state, editing=None, editing_version=None) if event.data.get("ends_edit") else state
 
 
 def _without(state: State, cleared: Iterable[str]) -> State:

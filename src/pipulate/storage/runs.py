@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipulate.errors import (
@@ -160,6 +161,122 @@ def submit(
         tx, row, author, kind, step, data, value=value, submit_id=submit_id, editing=editing,
         editing_version=row.editing_version if editing else None, open_step=open_step,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that is given or taken away by code that holds the whole state; see `change`.
+
+    Attributes:
+        step: Name of the step.
+        value: The value, made ready by `FileStore.store`; None takes the step out of the state.
+        short: The value in a few words.
+        earlier: The steps before it, on which it depends.
+        clears: Steps that leave the state because of it.
+    """
+
+    step: str
+    value: Stored | None
+    short: str = ""
+    earlier: Sequence[str] = ()
+    clears: Sequence[str] = ()
+
+
+def change(
+    tx: Transaction,
+    run: str,
+    author: Author,
+    changes: Sequence[Change],
+    *,
+    seen: int | None,
+    edits: str | None = None,
+    ends_edit: bool = False,
+    submit_id: str | None = None,
+    open_step: str | None = None,
+) -> Written:
+    """Give and take values of several steps, an event each, all or none of them.
+
+    Unlike `submit` it asks neither which step is open nor clears what follows: the caller says what is to happen. A
+    step is taken to have been made from all the earlier ones.
+
+    Args:
+        tx: The transaction.
+        run: Id of the run.
+        author: Who, from where, when.
+        changes: What changes, in order.
+        seen: As in `submit`; each change is checked for itself.
+        edits: The step that shows its form from now on.
+        ends_edit: Whether no step shows its form any more although it has a value.
+        submit_id: Id of the form; the first event gets it.
+        open_step: The step that will be open afterwards, for lists.
+
+    Raises:
+        RunNotFoundError, RunLockedError, RunConflictError: As in `submit`.
+    """
+    row = claim(tx, run, author)
+    if submit_id is not None and _is_repeat(tx, run, submit_id):
+        return nothing(row)
+    refuse_if_locked(row)
+    for each in changes:
+        mine = each.value.value if each.value else None
+        _refuse_conflict(tx, row, seen, each.step, each.earlier, mine=mine)
+    written = nothing(row)
+    for each in changes:
+        done = _change(tx, row, author, each, submit_id, open_step, ends_edit=ends_edit and row.editing is not None)
+        if done is not None:
+            written, submit_id, row = done, None, find(tx, run)
+    if edits is not None and row.editing != edits:
+        written = append(
+            tx, row, author, journal.REVERTED, edits, {"cleared": []}, submit_id=submit_id, editing=edits,
+            editing_version=row.version + 1, open_step=edits,
+        )  # fmt: skip
+    elif ends_edit and row.editing is not None:
+        data = {"cleared": [], "ends_edit": True}
+        written = append(
+            tx, row, author, journal.CLEARED, None, data, submit_id=submit_id, open_step=open_step,
+        )  # fmt: skip
+    return written
+
+
+def _change(
+    tx: Transaction,
+    row: RunRow,
+    author: Author,
+    change: Change,
+    submit_id: str | None,
+    open_step: str | None,
+    *,
+    ends_edit: bool,
+) -> Written | None:
+    """Do one change; None where it changes nothing."""
+    run, step, value = row.id, change.step, change.value
+    cleared = _clear(tx, run, change.clears if value else (step, *change.clears))
+    if value is None and not cleared:
+        return None
+    data: dict[str, Any] = {"cleared": cleared} if cleared else {}
+    kind = journal.CLEARED
+    if value is not None:
+        kind, short = journal.SUBMITTED, journal.storable(change.short)
+        reads = _digests(tx, run, change.earlier)
+        put_step(tx, run, step, row.version + 1, value.text, value.digest, reads, short)
+        _name_file(tx, run, value)
+        data |= {"digest": value.digest, "short": short} | ({"reads": reads} if reads else {})
+    ends = ends_edit or (value is not None and row.editing == step) or row.editing in cleared
+    if ends_edit:
+        data["ends_edit"] = True
+    return append(
+        tx, row, author, kind, step, data, value=value, submit_id=submit_id, editing=None if ends else row.editing,
+        editing_version=None if ends else row.editing_version, open_step=open_step,
+    )  # fmt: skip
+
+
+def _digests(tx: Transaction, run: str, steps: Sequence[str]) -> dict[str, str]:
+    """Return step -> digest of the value it has now, "" where it has none."""
+    if not steps:
+        return {}
+    rows = tx.all("SELECT step, digest FROM run_steps WHERE run = :run AND present = 1", run=run)
+    held = {step: digest for step, digest in rows}  # noqa: C416 - rows are no pairs to the type checker
+    return {step: held.get(step, "") for step in steps}
 
 
 def keep(

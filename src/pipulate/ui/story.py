@@ -52,6 +52,7 @@ _SENTENCES = {
     "submitted": ("set ", "$step", " to ", "$short"),
     "computed": ("$step", " was worked out: ", "$short"),
     "kept": ("kept ", "$step", " as it was"),
+    "cleared": ("took ", "$step", " back"),
     "reverted": ("reopened ", "$step"),
     "edit_cancelled": ("left ", "$step", " as it was"),
     "went_back": ("went back to version ", "$to"),
