@@ -1,16 +1,31 @@
-// Builds the front-end files: one script, one style sheet, one icon, each named by its content and packed beforehand.
+// Builds the front-end files, each named by its content and packed beforehand: what every page loads (`app`), what
+// pages of class-style apps load besides (`explicit`), and the libraries those fetch when something uses them.
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = process.argv[2] ?? join(here, "..", "src", "pipulate", "web", "static");
+const sources = {
+  "app.js": "app.ts",
+  "app.css": "app.css",
+  "explicit.js": "explicit.ts",
+  "explicit.css": "explicit.css",
+  "explicit-sandbox.js": "explicit-sandbox.ts",
+  "marked.js": "explicit-marked.ts",
+  "mermaid.js": "explicit-mermaid.ts",
+  "prism.js": "explicit-prism.ts",
+};
 
 const result = await build({
-  entryPoints: [join(here, "src", "app.ts"), join(here, "src", "app.css")],
+  entryPoints: Object.entries(sources).map(([name, source]) => ({
+    in: join(here, "src", source),
+    out: basename(name, extname(name)),
+  })),
   bundle: true,
   minify: true,
   format: "iife",
@@ -24,18 +39,26 @@ const result = await build({
 const files = result.outputFiles.map((file) => [basename(file.path), Buffer.from(file.contents)]);
 files.push(["icon.svg", await readFile(join(here, "src", "icon.svg"))]);
 
-await rm(target, { recursive: true, force: true });
-await mkdir(target, { recursive: true });
 const manifest = {};
-for (const [name, content] of files) {
-  const hash = createHash("sha256").update(content).digest("hex").slice(0, 12);
-  const hashed = `${basename(name, extname(name))}-${hash}${extname(name)}`;
-  manifest[name] = hashed;
-  const brotli = brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
-  await writeFile(join(target, hashed), content);
-  await writeFile(join(target, `${hashed}.br`), brotli);
-  await writeFile(join(target, `${hashed}.gz`), gzipSync(content, { level: 9 }));
-  console.log(`${name.padEnd(10)} ${String(content.length).padStart(8)} bytes, ${brotli.length} packed`);
+const written = new Map();
+const pack = { brotli: promisify(brotliCompress), gzip: promisify(gzip) };
+const best = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
+await Promise.all(
+  files.map(async ([name, content]) => {
+    const hash = createHash("sha256").update(content).digest("hex").slice(0, 12);
+    const hashed = `${basename(name, extname(name))}-${hash}${extname(name)}`;
+    const [brotli, gzipped] = await Promise.all([pack.brotli(content, best), pack.gzip(content, { level: 9 })]);
+    manifest[name] = hashed;
+    written.set(hashed, content).set(`${hashed}.br`, brotli).set(`${hashed}.gz`, gzipped);
+    console.log(`${name.padEnd(20)} ${String(content.length).padStart(8)} bytes, ${brotli.length} packed`);
+  }),
+);
+
+await mkdir(target, { recursive: true });
+for (const [name, content] of written) await writeFile(join(target, name), content);
+// Last, because its presence says that everything else is there; only then what an earlier build left may go.
+const sorted = Object.fromEntries(Object.entries(manifest).sort());
+await writeFile(join(target, "manifest.json"), JSON.stringify(sorted, null, 1));
+for (const name of await readdir(target)) {
+  if (!written.has(name) && name !== "manifest.json") await rm(join(target, name), { recursive: true });
 }
-// Last, because its presence says that everything else is there.
-await writeFile(join(target, "manifest.json"), JSON.stringify(manifest, null, 1));

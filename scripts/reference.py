@@ -20,7 +20,7 @@ from pipulate import errors
 from pipulate.cli import EPILOG, cli
 from pipulate.settings import PREFIX, SHARED, Settings
 from pipulate.web.errors import status_of
-from pipulate.web.routes import ADDRESSES, Address
+from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
 from pipulate.workflows.findings import CODES
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -376,7 +376,7 @@ def http_page() -> str:
             each.kind,
             _about(each),
         )
-        for each in ADDRESSES
+        for each in (*ADDRESSES, *OLD_HOST)
     ]
     return filled(
         _HTTP,

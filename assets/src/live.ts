@@ -2,7 +2,7 @@
 
 import htmx from "htmx.org";
 import { Idiomorph } from "idiomorph";
-import { isDirty, restore } from "./drafts";
+import { drop, isDirty, restore } from "./drafts";
 import { byId, currentRun, dismiss, notify } from "./page";
 import { isWaiting } from "./requests";
 import { tab } from "./tab";
@@ -23,24 +23,32 @@ const GONE = 4004;
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 10_000;
 let failures = 0;
+let current: WebSocket | undefined;
+let nextTry = 0;
 
 function address(): string {
   const run = currentRun();
-  const query = new URLSearchParams({ after: byId("messages")?.dataset["last"] ?? "0", tab: tab() });
-  const id = run?.dataset["run"] ?? byId("messages")?.dataset["run"];
+  const messages = byId("messages");
+  const query = new URLSearchParams({ after: messages?.dataset["last"] ?? "0", tab: tab() });
+  const id = run?.dataset["run"] ?? messages?.dataset["run"];
+  const version = run ? (run.dataset["version"] ?? "0") : messages?.dataset["version"];
   if (id) query.set("run", id);
-  if (run) query.set("version", run.dataset["version"] ?? "0");
+  if (version) query.set("version", version);
   return `ws://${location.host}/-/live?${query}`.replace(/^ws:/, location.protocol === "https:" ? "wss:" : "ws:");
 }
 
 function connect(): void {
   const socket = new WebSocket(address());
+  current = socket;
   socket.addEventListener("open", () => {
     failures = 0;
     dismiss("offline");
   });
-  socket.addEventListener("message", (event) => take(JSON.parse(event.data as string) as Frame));
+  socket.addEventListener("message", (event) => {
+    if (socket === current) take(JSON.parse(event.data as string) as Frame);
+  });
   socket.addEventListener("close", (event) => {
+    if (socket !== current) return; // The page follows another run by now.
     if (event.code === GONE) {
       dismiss("offline");
       notify({ name: "gone", words: "This run was deleted.", action: { words: "Bin", run: () => location.assign("/-/bin") } });
@@ -49,8 +57,34 @@ function connect(): void {
     failures += 1;
     if (failures === 3) notify({ name: "offline", words: "The server does not answer. Trying again …" });
     const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);
-    setTimeout(connect, wait * (0.5 + Math.random() / 2));
+    nextTry = setTimeout(connect, wait * (0.5 + Math.random() / 2));
   });
+}
+
+/** Follow another run: its messages are shown, and notes go to it. */
+export function follow(run: string, version: string): void {
+  const list = byId("messages");
+  if (!list) return;
+  clearTimeout(nextTry);
+  failures = 0;
+  for (const notice of ["offline", "gone"]) dismiss(notice);
+  list.replaceChildren();
+  Object.assign(list.dataset, { conversation: run, run, version, last: "0" });
+  moveNotes(run);
+  const left = current;
+  connect();
+  left?.close();
+}
+
+function moveNotes(run: string): void {
+  const form = document.querySelector<HTMLFormElement>("#assistant form[data-note]");
+  const conversation = form?.querySelector<HTMLInputElement>("input[name=_conversation]");
+  if (!form || !conversation) return;
+  drop(form.dataset["draft"] ?? "");
+  form.dataset["draft"] = `note:${run}`;
+  conversation.value = run;
+  // What is half typed moves along: its draft is kept anew, under the new name.
+  form.querySelector("textarea")?.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 function take(frame: Frame): void {
@@ -138,5 +172,10 @@ async function refresh(): Promise<void> {
 export function startLive(): void {
   const list = byId("messages");
   if (list?.parentElement) list.parentElement.scrollTop = list.parentElement.scrollHeight;
-  if (list) connect();
+  if (!list) return;
+  connect();
+  document.addEventListener("pipulate:follow", (event) => {
+    const { run, version } = (event as CustomEvent<{ run: string; version: string }>).detail;
+    if (list.dataset["run"] !== run) follow(run, version);
+  });
 }

@@ -119,6 +119,7 @@ export function startRequests(): void {
     if (place.id === "run") dismiss("run");
     if (place.id === "run" || place.closest("#run") || place.id.startsWith("step-")) goToOpenStep();
   });
+  document.addEventListener("pipulate:forms", () => restore(document));
   document.addEventListener("submit", (event) => {
     const form = event.target as HTMLFormElement;
     const question = form.dataset["confirm"];

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
@@ -19,7 +19,8 @@ from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
 from pipulate.errors import PipulateError
-from pipulate.events import AppsChanged, Bus
+from pipulate.events import AppsChanged, Bus, MessagesAdded
+from pipulate.explicit.entry import Explicit
 from pipulate.plugins.host import PluginHost
 from pipulate.security.capability import Capability, open_capability, write_private
 from pipulate.settings import Settings
@@ -107,6 +108,8 @@ class Application:
     async def close(self) -> None:
         """Let go of everything; what was acknowledged is stored."""
         await self.site.engine.close()
+        if self.site.explicit is not None:
+            self.site.explicit.close()
         await asyncio.get_running_loop().run_in_executor(None, self.site.db.close)
         self.layout.server.unlink(missing_ok=True)
         self._lock.release()
@@ -139,12 +142,25 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
         engine.catalog = {
             name: plugin.workflow for name, plugin in plugins.table.by_app.items() if plugin.workflow is not None
         }
+        on_loop(bus.publish, AppsChanged(modules))
+
+    def on_loop(call: Callable[..., object], *args: object) -> None:
         for loop in loops:
             with contextlib.suppress(RuntimeError):  # The loop is closing; nobody is left to tell.
-                loop.call_soon_threadsafe(bus.publish, AppsChanged(modules))
+                loop.call_soon_threadsafe(call, *args)
 
-    plugins = PluginHost(settings.plugins, IN_BOX, layout.state, limit_s=settings.import_limit_s, changed=changed)
-    site = Site(settings, db, engine, plugins, capability, assets, bus, clock)
+    explicit = Explicit(
+        lambda: db,
+        files,
+        clock,
+        stored=lambda written: on_loop(engine.heard, written),
+        said=lambda conversation, seq: on_loop(bus.publish, MessagesAdded(conversation, seq)),
+    )
+    plugins = PluginHost(
+        settings.plugins, IN_BOX, layout.state, limit_s=settings.import_limit_s, changed=changed,
+        read_class=explicit.read,
+    )  # fmt: skip
+    site = Site(settings, db, engine, plugins, capability, assets, bus, clock, explicit)
     hosts: set[str] = set()
 
     @contextlib.asynccontextmanager

@@ -120,6 +120,16 @@ def test_changes_of_different_steps_meet_without_a_conflict(store: Store) -> Non
     assert store.outputs(run) == {"a": "theirs", "b": "mine"}
 
 
+def test_own_changes_are_no_conflict_and_those_of_others_between_them_are(store: Store) -> None:
+    run = store.filled()
+    seen = store.row(run).version
+    own = change(store, run, given(store, run, "b", "mine"), seen=seen).version
+    store.do(runs.change, run, (given(store, run, "b", "mine again"),), seen=seen, own={own})
+    store.submit(run, "c", "theirs")
+    with pytest.raises(RunConflictError):
+        store.do(runs.change, run, (given(store, run, "c", "mine"),), seen=seen, own={own, own + 1})
+
+
 def test_the_same_form_changes_nothing_twice(store: Store) -> None:
     run = store.start()
     changes = (given(store, run, "a", "A"), given(store, run, "b", "B"))

@@ -16,7 +16,7 @@ import pytest
 from pipulate.app import Application
 from pipulate.web.errors import refused
 from pipulate.web.guard import OPEN, BodyTooLargeError, Guard, Receive, Scope, Send
-from pipulate.web.routes import ADDRESSES, Address
+from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
 from tests.support.raw import Tab, stored
 from tests.support.site import HOST, PORT, Answer, Browser, running
 
@@ -381,3 +381,17 @@ async def test_body_found_too_large_after_the_answer_began_breaks_it_off(world: 
     browser = Browser(dataclasses.replace(world.application, asgi=guard))
     with pytest.raises(BodyTooLargeError):
         await browser.raw("POST", "/", pairs(world.own("page", "POST")), b"four")
+
+
+OLD = pytest.mark.parametrize("address", OLD_HOST, ids=lambda each: each.path)
+
+
+@OLD
+async def test_address_of_the_old_host_is_guarded_as_all_are(address: Address, world: World) -> None:
+    path = address.path.replace("{key:key}", "hello")
+    for method in address.methods:
+        own = world.own(address.kind, method)
+        for changed in ({"host": "evil.test"}, {"cookie": ""}, {"origin": "http://evil"}):
+            assert (await world.send(method, path, own | changed)).status in (400, 401, 403), (method, changed)
+        if method not in READING:
+            assert (await world.send(method, path, own | {"sec-fetch-site": "cross-site"})).status == 403

@@ -9,32 +9,8 @@ import click
 
 from pipulate._program import program
 from pipulate.cli.shared import Failed, Group, plugins_option, say, settings_from
+from pipulate.cli.templates import STYLES, filled
 
-_TEMPLATE = '''"""{title}: say here what it is good for."""
-
-from typing import Annotated
-
-from pipulate import Run, TextArea, Workflow
-
-app = Workflow("{name}", title="{title}", description="One sentence about what it is good for.")
-
-
-@app.step("input", title="Input")
-def input_(text: Annotated[str, TextArea(rows=6)], times: int = 2) -> None:
-    """What should be worked on?
-
-    Args:
-        text: Any text.
-        times: How often to repeat it.
-    """
-
-
-@app.step("result", title="Result")
-def result(run: Run) -> str:
-    """A step without fields runs by itself."""
-    given = run.answers(input_)
-    return "\\n".join([given.text] * given.times)
-'''
 _IN_BOX = Path(__file__).parent.parent / "builtin"
 
 
@@ -45,12 +21,19 @@ def new() -> None:
 
 @new.command()
 @click.argument("name")
+@click.option(
+    "--style",
+    type=click.Choice(list(STYLES)),
+    default=next(iter(STYLES)),
+    show_default=True,
+    help="How it is written: steps as functions, or a class that draws every phase of every step itself.",
+)
 @plugins_option
-def plugin(name: str, plugins: Path | None) -> None:
+def plugin(name: str, style: str, plugins: Path | None) -> None:
     """Write a small app called NAME into the plugin folder.
 
     NAME has lower-case letters, digits and underscores, and begins with a letter. It becomes the address of the app's
-    page, and is stored with every run. The file has two steps that work; change them into yours.
+    page, and is stored with every run. The file works as it is; change its steps into yours.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", name) or name.startswith("xx_"):
         raise click.BadParameter(
@@ -63,15 +46,15 @@ def plugin(name: str, plugins: Path | None) -> None:
     _refuse_taken(name, folder)
     numbers = [int(match[1]) for path in folder.glob("*.py") if (match := re.match(r"(\d+)_", path.name))]
     path = folder / f"{(max(numbers, default=0) // 10 + 1) * 10:03d}_{name}.py"
-    title = name.replace("_", " ").strip().capitalize()
     with path.open("x", encoding="utf-8") as file:
-        file.write(_TEMPLATE.format(name=name, title=title))
+        file.write(filled(style, name))
     say(f"{path}\nA running server shows the app at once; otherwise start one with: {program()} run")
 
 
 def _refuse_taken(name: str, folder: Path) -> None:
     """Refuse a name that is the page address or the stored name of another app."""
+    stored = re.compile(rf"""(?:\bWorkflow\(\s*|^\s*APP_NAME\b[^=\n]*=\s*)["']{name}["']""", re.MULTILINE)
     for path in [*folder.glob("*.py"), *_IN_BOX.glob("*.py")]:
         text = path.read_text(encoding="utf-8", errors="replace")
-        if re.sub(r"^\d+_", "", path.stem) == name or re.search(rf"""Workflow\(\s*["']{name}["']""", text):
+        if re.sub(r"^\d+_", "", path.stem) == name or stored.search(text):
             raise Failed(f"There is an app of this name already: {path}. Choose another name.")

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,9 @@ from pipulate.cli.shared import (
     show_json,
     show_table,
 )
+
+if TYPE_CHECKING:
+    from pipulate.storage.database import Database
 
 
 @click.command()
@@ -61,14 +64,36 @@ def _show(lines: list[dict[str, Any]]) -> None:
 
 
 def _load(settings: Any) -> list[dict[str, Any]]:
-    from pipulate.app import IN_BOX  # noqa: PLC0415 - help needs none of this
+    from pipulate._clock import SystemClock  # noqa: PLC0415 - help needs none of this
+    from pipulate.app import IN_BOX  # noqa: PLC0415
+    from pipulate.explicit.entry import Explicit  # noqa: PLC0415
     from pipulate.plugins.host import PluginHost  # noqa: PLC0415
     from pipulate.plugins.report import as_json  # noqa: PLC0415
+    from pipulate.storage.files import FileStore  # noqa: PLC0415
     from pipulate.storage.folder import is_held  # noqa: PLC0415
 
     layout = layout_of(settings)
     with tempfile.TemporaryDirectory() as elsewhere, contextlib.redirect_stdout(sys.stderr):  # for plugins that print
         has_memory = layout.state.is_dir() and not is_held(layout)  # A server's notes are its own.
         memory = layout.state if has_memory else Path(elsewhere)
-        host = PluginHost(settings.plugins, IN_BOX, memory, limit_s=settings.import_limit_s, changed=lambda _: None)
-        return as_json(host.load_now())
+        explicit = Explicit(
+            lambda: _scratch(Path(elsewhere)), FileStore(Path(elsewhere) / "files"), SystemClock(),
+            stored=lambda _: None, said=lambda *_: None,
+        )  # fmt: skip
+        host = PluginHost(
+            settings.plugins, IN_BOX, memory, limit_s=settings.import_limit_s, changed=lambda _: None,
+            read_class=explicit.read,
+        )  # fmt: skip
+        try:
+            return as_json(host.load_now())
+        finally:
+            explicit.close()
+
+
+def _scratch(folder: Path) -> Database:
+    """Return an empty store for plugins that look into it when they are made; the one with the data is not touched."""
+    from pipulate.storage.migrate import migrate_sqlite  # noqa: PLC0415 - for class-style plugins only
+    from pipulate.storage.sqlite import SqliteDatabase  # noqa: PLC0415
+
+    migrate_sqlite(folder / "scratch.sqlite3")
+    return SqliteDatabase(folder / "scratch.sqlite3")

@@ -13,12 +13,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from pipulate._log import get_logger
 from pipulate.plugins.files import PluginFile, fingerprint, is_plugin, ordered, scan
-from pipulate.plugins.loading import PACKAGE, Import, Loaded, prepare_folder
+from pipulate.plugins.loading import PACKAGE, App, Import, Loaded, ReadClass, load, prepare_folder
 from pipulate.workflows.definition import Workflow
 from pipulate.workflows.findings import Finding
 
@@ -35,16 +36,21 @@ class Plugin:
     Attributes:
         file: The file.
         state: Where it stands; `replaced` is an app in the box whose page address or name a file of the user has.
-        workflow: The app in use, or None.
+        app: The app in use, or None.
         findings: What is wrong with the file as it is now.
         is_old: Whether the app in use comes from the version of the file before, because the new one fails or hangs.
     """
 
     file: PluginFile
     state: State = "loading"
-    workflow: Workflow | None = None
+    app: App | None = None
     findings: tuple[Finding, ...] = ()
     is_old: bool = False
+
+    @property
+    def workflow(self) -> Workflow | None:
+        """The app, where it is a workflow."""
+        return self.app if isinstance(self.app, Workflow) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class PluginHost:
         *,
         limit_s: float,
         changed: Callable[[frozenset[str]], None],
+        read_class: ReadClass | None = None,
     ) -> None:
         """Prepare; nothing is imported before `start`.
 
@@ -81,11 +88,12 @@ class PluginHost:
             in_box: The apps that came with the program.
             memory: Folder where it is noted which imports are under way, to know at the next start what killed us.
             limit_s: Seconds after which an import counts as hanging.
+            read_class: Makes apps of classes in the explicit style; None where they are not served.
             changed: Told which page addresses changed, on any thread.
         """
         self.folder, self._in_box = folder.resolve(), in_box.resolve()
         self.table = Table((), {}, {})
-        self._limit_s, self._changed = limit_s, changed
+        self._limit_s, self._changed, self._read_class = limit_s, changed, read_class
         self._lock = threading.RLock()
         self._found: dict[Path, Plugin] = {}
         self._imports: dict[Path, Import] = {}
@@ -171,7 +179,7 @@ class PluginHost:
             self._put(file, Plugin(file, "skipped", findings=(Finding("P003", message, str(file.path)),)))
             return
         self._memory.begin(file.path)
-        task = Import(file)
+        task = Import(file, partial(load, read_class=self._read_class))
         self._imports[file.path] = task
         if task.wait(min(self._limit_s, _NEXT_AFTER_S)):
             self._take(file, task)
@@ -202,11 +210,11 @@ class PluginHost:
         with self._lock:
             old = self._found.get(file.path)
         if not loaded.findings:
-            _log.info("plugin.loaded", file=file.name, app=loaded.workflow.name if loaded.workflow else None)
-            return Plugin(file, "loaded", loaded.workflow)
+            _log.info("plugin.loaded", file=file.name, app=loaded.app.name if loaded.app else None)
+            return Plugin(file, "loaded", loaded.app)
         for finding in loaded.findings:
             _log.warning("plugin.failed", file=file.name, code=finding.code, line=finding.line, reason=finding.message)
-        kept = old.workflow if old else None
+        kept = old.app if old else None
         return Plugin(file, "failed", kept, loaded.findings, is_old=kept is not None)
 
     def _put(self, file: PluginFile, plugin: Plugin) -> None:
@@ -222,9 +230,7 @@ class PluginHost:
             line = task.hangs_on()
             message = f"The import has not ended after {self._limit_s:g} s. It goes on; line {line} is running."
             finding = Finding("P002", message, str(path), line)
-            self._found[path] = replace(
-                plugin, state="hanging", findings=(finding,), is_old=plugin.workflow is not None
-            )
+            self._found[path] = replace(plugin, state="hanging", findings=(finding,), is_old=plugin.app is not None)
         _log.warning("plugin.hangs", file=plugin.file.name, line=line)
         self._publish({plugin.file.module})
 
@@ -246,17 +252,15 @@ class PluginHost:
         for plugin in sorted(plugins, key=lambda each: each.file.is_in_box):
             clash = self._clash(plugin, by_module, by_app)
             if clash is not None and plugin.file.is_in_box:
-                final[plugin.file.path] = replace(plugin, state="replaced", workflow=None, findings=())
+                final[plugin.file.path] = replace(plugin, state="replaced", app=None, findings=())
                 continue
             if clash is not None:
-                final[plugin.file.path] = replace(
-                    plugin, state="failed", workflow=None, findings=(*plugin.findings, clash)
-                )
+                final[plugin.file.path] = replace(plugin, state="failed", app=None, findings=(*plugin.findings, clash))
                 continue
             final[plugin.file.path] = plugin
             by_module[plugin.file.module] = plugin
-            if plugin.workflow is not None:
-                by_app[plugin.workflow.name] = plugin
+            if plugin.app is not None:
+                by_app[plugin.app.name] = plugin
         return Table(tuple(final[plugin.file.path] for plugin in plugins), by_module, by_app)
 
     def _clash(self, plugin: Plugin, by_module: Mapping[str, Plugin], by_app: Mapping[str, Plugin]) -> Finding | None:
@@ -264,9 +268,9 @@ class PluginHost:
         if (other := by_module.get(file.module)) is not None:
             message = f"{other.file.name} has the page address /{file.module} already. Rename one of the two files."
             return Finding("P005", message, str(file.path))
-        if plugin.workflow is not None and (other := by_app.get(plugin.workflow.name)) is not None:
+        if plugin.app is not None and (other := by_app.get(plugin.app.name)) is not None:
             message = (
-                f"{other.file.name} declares an app named {plugin.workflow.name!r} already. The name is stored with"
+                f"{other.file.name} declares an app named {plugin.app.name!r} already. The name is stored with"
                 " every run, so two apps cannot share it."
             )
             return Finding("P006", message, str(file.path))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Protocol
 
 from pipulate.plugins.files import PluginFile
 from pipulate.workflows.definition import Workflow, workflows_in
@@ -20,16 +21,36 @@ PACKAGE = "plugins"
 IN_BOX = "pipulate.builtin"
 
 
+class App(Protocol):
+    """What a plugin file declares: a workflow, or a class in the explicit style."""
+
+    @property
+    def name(self) -> str:
+        """The name its runs are stored under."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+
+    @property
+    def description(self) -> str:
+        """What it does, in a sentence."""
+
+
+ReadClass = Callable[[ModuleType, str], App | None]
+"""Makes the app of a module that declares a class, for its page address; None where it declares none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What came of running a plugin file.
 
     Attributes:
-        workflow: Its app, or None.
+        app: Its app, or None.
         findings: Everything that is wrong; the app is usable only where there are none.
     """
 
-    workflow: Workflow | None
+    app: App | None
     findings: tuple[Finding, ...] = field(default=())
 
 
@@ -42,7 +63,7 @@ def prepare_folder(folder: Path) -> None:
         sys.path.append(str(folder))  # At the end: a plugin must not stand in for a library.
 
 
-def load(file: PluginFile) -> Loaded:
+def load(file: PluginFile, read_class: ReadClass | None = None) -> Loaded:
     """Run a plugin file beside the version that is in use, and check what it declares.
 
     Whatever it raises, SystemExit and KeyboardInterrupt included, becomes a finding; so does whatever looking at what
@@ -53,7 +74,7 @@ def load(file: PluginFile) -> Loaded:
     sys.modules[name] = module
     try:
         _run(module, file.path)
-        return _checked(module, file)
+        return _checked(module, file, read_class)
     except BaseException as error:  # noqa: BLE001 - plugin border: a file can raise anything
         if sys.modules.get(name) is module:  # Else a newer version of the file has taken its place meanwhile.
             if before is not None:
@@ -79,8 +100,10 @@ def _run(module: ModuleType, path: Path) -> None:
     exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - running plugins is what this is for
 
 
-def _checked(module: ModuleType, file: PluginFile) -> Loaded:
+def _checked(module: ModuleType, file: PluginFile, read_class: ReadClass | None) -> Loaded:
     workflows = [each for each in workflows_in(vars(module)) if _declared_in(each, module)]
+    if not workflows and read_class is not None and (app := read_class(module, file.module)) is not None:
+        return Loaded(app)
     if not workflows:
         message = "This file declares no app. An app begins with: app = Workflow('name')"
         return Loaded(None, (Finding("P004", message, str(file.path)),))

@@ -14,8 +14,8 @@ def as_json(table: Table) -> list[dict[str, Any]]:
         {
             "file": each.file.name,
             "module": each.file.module,
-            "app": each.workflow.name if each.workflow else None,
-            "title": each.workflow.title if each.workflow else None,
+            "app": each.app.name if each.app else None,
+            "title": each.app.title if each.app else None,
             "state": each.state,
             "in_box": each.file.is_in_box,
             "is_old": each.is_old,

@@ -248,6 +248,11 @@ def is_present(tx: Transaction, run: str, step: str) -> bool:
     )
 
 
+def present_steps(tx: Transaction, run: str) -> set[str]:
+    """Return the steps that have a value that counts."""
+    return {row[0] for row in tx.all("SELECT step FROM run_steps WHERE run = :run AND present = 1", run=run)}
+
+
 def refuse_if_locked(row: RunRow) -> None:
     """Raise where a run is locked.
 

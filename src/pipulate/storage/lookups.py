@@ -44,6 +44,22 @@ def by_key(tx: Transaction, app: str, key: str, owner: str, *, or_bin: bool = Fa
     return RunRow(*row)
 
 
+def newest_with_key(tx: Transaction, key: str, owner: str) -> RunRow:
+    """Return the run with this key that was changed last, of whatever app.
+
+    Raises:
+        RunNotFoundError: If the person has none.
+    """
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM runs WHERE owner = :owner AND key = :key AND deleted_at IS NULL"  # noqa: S608
+        " ORDER BY updated_at DESC LIMIT 1",
+        owner=owner, key=storable(key),
+    )  # fmt: skip
+    if row is None:
+        raise RunNotFoundError(key)
+    return RunRow(*row)
+
+
 def by_id(tx: Transaction, run: str, owner: str, *, deleted: bool = False) -> RunRow:
     """Return a run by its id.
 

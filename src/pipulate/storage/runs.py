@@ -8,7 +8,7 @@ runs in the store nor on the number of steps in the run, except where it has to 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ from pipulate.storage.ledger import (
     insert_run,
     is_present,
     nothing,
+    present_steps,
     put_step,
     refuse_if_locked,
 )
@@ -70,11 +71,16 @@ def start(
 
 def offered_key(tx: Transaction, app: str, owner: str, prefix: str = "") -> Key:
     """Return the next free numbered key. Deleted runs count too, so that their key is not given out again."""
+    return check_key(next_key(prefix, highest_number(tx, app, owner, prefix)))
+
+
+def highest_number(tx: Transaction, app: str, owner: str, prefix: str) -> int:
+    """Return the highest number behind a prefix among the keys of an app, 0 where there is none."""
     row = tx.one(
         "SELECT max(key_number) FROM runs WHERE app = :app AND owner = :owner AND key_prefix = :prefix",
         app=app, owner=owner, prefix=prefix,
     )  # fmt: skip
-    return check_key(next_key(prefix, row[0] if row else None))
+    return (row[0] if row else None) or 0
 
 
 def rename(tx: Transaction, run: str, author: Author, key: Key, *, seen: int | None = None) -> Written:
@@ -191,6 +197,7 @@ def change(
     seen: int | None,
     edits: str | None = None,
     ends_edit: bool = False,
+    own: Collection[int] = (),
     submit_id: str | None = None,
     open_step: str | None = None,
 ) -> Written:
@@ -206,6 +213,7 @@ def change(
         changes: What changes, in order.
         seen: As in `submit`; each change is checked for itself.
         edits: The step that shows its form from now on.
+        own: Versions that the caller itself made after `seen`; they never conflict.
         ends_edit: Whether no step shows its form any more although it has a value.
         submit_id: Id of the form; the first event gets it.
         open_step: The step that will be open afterwards, for lists.
@@ -219,7 +227,7 @@ def change(
     refuse_if_locked(row)
     for each in changes:
         mine = each.value.value if each.value else None
-        _refuse_conflict(tx, row, seen, each.step, each.earlier, mine=mine)
+        _refuse_conflict(tx, row, seen, each.step, each.earlier, mine=mine, own=own)
     written = nothing(row)
     for each in changes:
         done = _change(tx, row, author, each, submit_id, open_step, ends_edit=ends_edit and row.editing is not None)
@@ -399,9 +407,7 @@ def _name_file(tx: Transaction, run: str, value: Stored) -> None:
 
 def _clear(tx: Transaction, run: str, steps: Sequence[str]) -> list[str]:
     """Take steps out of the state; return those that were in it, in order. Their values stay as offers."""
-    present = {
-        row[0] for row in tx.all("SELECT step FROM run_steps WHERE run = :run AND present = 1", run=run)
-    }  # One query, whatever the number of steps.
+    present = present_steps(tx, run)  # One query, whatever the number of steps.
     cleared = [step for step in steps if step in present]
     tx.many(
         "UPDATE run_steps SET present = 0 WHERE run = :run AND step = :step",
@@ -453,13 +459,20 @@ def _is_repeat(tx: Transaction, run: str, submit_id: str) -> bool:
 
 
 def _refuse_conflict(
-    tx: Transaction, row: RunRow, seen: int | None, step: str, earlier: Sequence[str], mine: Mapping[str, Any] | None
+    tx: Transaction,
+    row: RunRow,
+    seen: int | None,
+    step: str,
+    earlier: Sequence[str],
+    mine: Mapping[str, Any] | None,
+    own: Collection[int] = (),
 ) -> None:
     if seen is None or seen == row.version:
         return
     if seen > row.version:  # The page knows more than the store: an older backup was restored under it.
         raise _conflict(tx, row, seen, step, _last_event(tx, row), mine)
-    event = journal.standing_in_the_way(events(tx, row.id, after=seen), step, earlier)
+    since = [event for event in events(tx, row.id, after=seen) if event.version not in own]
+    event = journal.standing_in_the_way(since, step, earlier)
     if event is not None:
         raise _conflict(tx, row, seen, step, event, mine)
 

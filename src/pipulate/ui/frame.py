@@ -76,6 +76,7 @@ class Frame:
         show_assistant: Whether the panel is open.
         here: Address of the page, for marking it in menus.
         version: Version of the program.
+        extras: Front-end files that this page needs besides.
     """
 
     assets: Mapping[str, str]
@@ -88,6 +89,7 @@ class Frame:
     show_assistant: bool = True
     here: str = "/"
     version: str = ""
+    extras: Sequence[str] = ()
 
 
 def page(frame: Frame, heading: str, content: Html, assistant: Html | None = None) -> Html:
@@ -137,6 +139,7 @@ def document(frame: Frame, heading: str, content: Html, **attributes: Any) -> Ht
             link(rel="icon", href=frame.assets.get("icon.svg"), type="image/svg+xml"),
             link(rel="stylesheet", href=frame.assets.get("app.css")),
             script(src=frame.assets.get("app.js"), defer=True, nonce=frame.nonce),
+            [_extra(frame, name) for name in frame.extras if name in frame.assets],
         ),
         body(content, **attributes),
         lang="en",
@@ -146,11 +149,17 @@ def document(frame: Frame, heading: str, content: Html, **attributes: Any) -> Ht
     return join(raw("<!doctype html>\n"), whole)
 
 
+def _extra(frame: Frame, name: str) -> Html:
+    if name.endswith(".css"):
+        return link(rel="stylesheet", href=frame.assets[name])
+    return script(src=frame.assets[name], defer=True, nonce=frame.nonce)
+
+
 def _bar(frame: Frame, *, has_assistant: bool) -> Html:
     return header(
         a("Pipulate", href="/", class_="brand"),
-        _apps_menu(frame),
-        _profile_menu(frame),
+        apps_menu(frame),
+        profile_menu(frame),
         button(
             "Search ", kbd("Ctrl K"), type="button", class_="search-button", data_opens="search",
         ),
@@ -167,7 +176,8 @@ def _bar(frame: Frame, *, has_assistant: bool) -> Html:
     )  # fmt: skip
 
 
-def _apps_menu(frame: Frame) -> Html:
+def apps_menu(frame: Frame) -> Html:
+    """Return the menu of apps."""
     current = next((app.title for app in frame.apps if _is_at(app.address, frame.here)), "Apps")
     return details(
         summary(current, class_="button quiet"),
@@ -188,7 +198,8 @@ def _apps_menu(frame: Frame) -> Html:
     )
 
 
-def _profile_menu(frame: Frame) -> Html:
+def profile_menu(frame: Frame) -> Html:
+    """Return the menu of profiles."""
     current = next((each.name for each in frame.profiles if each.id == frame.profile), "Profile")
     choose = (
         li(

@@ -91,11 +91,12 @@ def grouped(messages: Sequence[Message], workflow: Workflow | None, viewer: str,
 
 
 def note(message: Message, viewer: str, now: datetime) -> Html:
-    """Return what somebody wrote."""
+    """Return what somebody wrote, or what an app said."""
+    is_written = message.role == "user"
     return li(
         div(message.text, class_="text", dir="auto"),
-        span(f"{person(message.actor, viewer)}, ", moment(message.at, now), class_="when"),
-        class_="note",
+        span(f"{person(message.actor, viewer)}, " if is_written else None, moment(message.at, now), class_="when"),
+        class_="note" if is_written else "said",
         data_seq=message.seq,
     )
 

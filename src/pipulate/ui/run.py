@@ -77,6 +77,7 @@ class RunPage:
         shown: Where a past version is looked at: that version, its author and time; None for the run as it is now.
         notice: What the person should know about what they just tried, or "".
         renaming: The new key that was refused, and why; None where none was.
+        title: What people call the app, where it is no workflow.
     """
 
     view: RunView
@@ -91,6 +92,7 @@ class RunPage:
     shown: tuple[int, str, str] | None = None
     notice: str = ""
     renaming: tuple[str, str] | None = None
+    title: str = ""
 
     @property
     def is_past(self) -> bool:
@@ -121,7 +123,8 @@ def run_section(page: RunPage) -> Html:
 def run_head(page: RunPage) -> Html:
     """Return the breadcrumb that is the title, and what can be done with the run as a whole."""
     row = page.view.row
-    app = a(page.view.title, href=page.landing) if page.landing else span(page.view.title)
+    title = page.title or page.view.title
+    app = a(title, href=page.landing) if page.landing else span(title)
     return header(
         nav(
             ol(li(app), li(page.profile), li(h1(row.key, dir="auto"), aria_current="page")),
@@ -401,7 +404,7 @@ def _menu(page: RunPage) -> Html:
         p(problem, id="rename-problem", class_="problem", role="alert") if problem else None,
         method="post",
         action=f"/-/runs/{row.id}/rename",
-        **_posts(f"/-/runs/{row.id}/rename"),
+        **_posts(f"/-/runs/{row.id}/rename", target=_place(page)),
     )
     return details(
         summary("More", class_="button quiet", aria_label="More actions for this run"),
@@ -428,7 +431,7 @@ def _action(page: RunPage, words: str, name: str, *, version: int | None = None,
         button(words, class_=kind),
         method="post",
         action=address,
-        **_posts(address),
+        **_posts(address, target=_place(page)),
     )
 
 
@@ -438,6 +441,11 @@ def _hidden(page: RunPage, submit_id: str = "") -> Html:
         input_(type="hidden", name="_seen", value=page.view.row.version),
         input_(type="hidden", name="_submit", value=submit_id) if submit_id else None,
     )
+
+
+def _place(page: RunPage) -> str:
+    """Return what the answer to an action on the whole run takes the place of; a class-style app has other markup."""
+    return "#explicit" if page.title else "#run"
 
 
 def _posts(address: str, *, target: str = "#run") -> dict[str, str]:

@@ -138,7 +138,10 @@ async def rename(visit: Visit) -> Response:
     try:
         await engine.rename(run, visit.who, key)
     except (BadKeyError, KeyTakenError) as error:
-        page = replace(await described(visit, await engine.view(run, visit.who)), renaming=(key, str(error)))
+        view = await engine.view(run, visit.who)
+        if visit.site.is_explicit(view.row.app):
+            return await _not_done(visit, run, error)
+        page = replace(await described(visit, view), renaming=(key, str(error)))
         return await whole(visit, page, status_of(error))
     except RunError as error:
         return await _not_done(visit, run, error)

@@ -14,6 +14,7 @@ from pipulate._clock import to_text
 from pipulate._ids import new_id
 from pipulate._program import program
 from pipulate.errors import BadKeyError, BadNameError, KeyTakenError, RunNotFoundError
+from pipulate.explicit.loading import ExplicitApp
 from pipulate.plugins.host import Plugin
 from pipulate.storage import keyvalue, ledger, lookups, messages, profiles, runs, transfer
 from pipulate.storage.database import Transaction
@@ -27,6 +28,7 @@ from pipulate.ui.html import Html, a, button, form, join, span
 from pipulate.ui.lists import AppLink, Runs, bin_page, found, landing
 from pipulate.ui.lists import home as home_page
 from pipulate.ui.settings import PluginLine, plugins_page, profiles_page
+from pipulate.web import explicit
 from pipulate.web.runpage import described, elsewhere, whole
 from pipulate.web.site import Site, Visit, app_address, part
 
@@ -53,6 +55,8 @@ async def app(visit: Visit) -> Response:
     """Return the page of an app, or start a run of it."""
     await _ready(visit.site)
     plugin = _plugin(visit)
+    if isinstance(plugin.app, ExplicitApp):
+        return await explicit.page(visit, plugin)
     if plugin.workflow is None:
         return await _not_ready(visit, plugin)
     if visit.request.method == "POST":
@@ -121,18 +125,18 @@ async def run(visit: Visit) -> Response:
     """Return the page of a run, as it is or as it was at a version."""
     await _ready(visit.site)
     plugin = _plugin(visit)
-    if plugin.workflow is None:
+    if isinstance(plugin.app, ExplicitApp) and visit.query_number("version") is None:
+        return await explicit.page(visit, plugin, visit.request.path_params["key"])
+    if plugin.app is None:
         return await _not_ready(visit, plugin)
-    row = await visit.site.db.read(
-        lookups.by_key, plugin.workflow.name, visit.request.path_params["key"], visit.who.actor
-    )
+    row = await visit.site.db.read(lookups.by_key, plugin.app.name, visit.request.path_params["key"], visit.who.actor)
     return await _show(visit, row.id)
 
 
 async def run_by_id(visit: Visit) -> Response:
     """Return the page of a run whose app is not installed; send others to their own address."""
     view = await visit.site.engine.view(visit.request.path_params["run"], visit.who)
-    if view.workflow is not None:
+    if view.workflow is not None or visit.site.is_explicit(view.row.app):
         return RedirectResponse(visit.site.address_of(view.row), 303)
     return await _show(visit, view.row.id)
 
@@ -232,7 +236,7 @@ async def plugins(visit: Visit) -> Response:
         PluginLine(
             each.file.name,
             each.file.module,
-            each.workflow.title if each.workflow else "",
+            each.app.title if each.app else "",
             each.state,
             each.file.is_in_box,
             each.findings,

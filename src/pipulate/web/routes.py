@@ -14,8 +14,9 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import Lifespan, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from pipulate.web import actions, control, conversations, pages
+from pipulate.web import actions, control, conversations, oldhost, pages
 from pipulate.web.errors import answered
+from pipulate.web.explicit import PluginRoutes
 from pipulate.web.guard import OPEN, STATIC
 from pipulate.web.live import Live
 from pipulate.web.site import Site, Visit
@@ -108,12 +109,27 @@ ADDRESSES = (
     Address("/{module:module}/{key:key}", ("GET",), pages.run, "page"),
 )
 
+# What plugins of the old host and their pages call. Nothing of ours does.
+OLD_HOST = (
+    Address("/redirect/{key:key}", ("GET", "POST"), oldhost.redirect, "page"),
+    Address("/select_profile", ("POST",), oldhost.select_profile, "action"),
+    Address("/download_file", ("GET",), oldhost.download_file, "page"),
+    Address("/generate-new-key/{key:key}", ("GET",), oldhost.new_key, "page"),
+    Address("/refresh-app-menu", ("GET",), oldhost.app_menu, "page"),
+    Address("/refresh-profile-menu", ("GET",), oldhost.profiles_menu, "page"),
+    Address("/sse", ("GET",), oldhost.events, "page"),
+)
+
 
 def router(site: Site, lifespan: Lifespan[Any]) -> Router:
     """Return the application behind the guard."""
     routes: list[BaseRoute] = [
         WebSocketRoute("/-/live", Live(site).serve),
-        *(Route(each.path, _endpoint(site, each.handler), methods=list(each.methods)) for each in ADDRESSES),
+        PluginRoutes(site),
+        *(
+            Route(each.path, _endpoint(site, each.handler), methods=list(each.methods))
+            for each in (*OLD_HOST, *ADDRESSES)
+        ),
         Route(STATIC + "{file:part}", site.assets.answer, methods=["GET"]),
         Route(OPEN, _opener(site), methods=["GET"]),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
@@ -86,6 +87,10 @@ async def whole(visit: Visit, page: RunPage, status: int = 200) -> Response:
 
 async def refreshed(visit: Visit, view: RunView, *, notice: str = "", status: int = 200) -> Response:
     """Return the run anew after something was done to it: in place, or by a redirect where there is no script."""
+    if visit.is_htmx and visit.site.is_explicit(view.row.app):
+        if notice:
+            return Response(status_code=status, headers={"x-pipulate-notice": quote(notice)})
+        return elsewhere(visit, visit.site.address_of(view.row), view.row)
     if not visit.is_htmx and not notice:
         return RedirectResponse(visit.site.address_of(view.row), 303, of_run(view.row))
     return await whole(visit, await described(visit, view, notice=notice), status)

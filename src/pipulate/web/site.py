@@ -16,6 +16,8 @@ from starlette.responses import Response
 from pipulate._clock import Clock
 from pipulate._version import __version__
 from pipulate.events import Bus
+from pipulate.explicit.entry import Explicit
+from pipulate.explicit.loading import ExplicitApp
 from pipulate.plugins.host import PluginHost
 from pipulate.security.capability import OWNER, Capability
 from pipulate.settings import Settings
@@ -36,6 +38,7 @@ PANEL_MESSAGES = 50
 """Messages a page starts with."""
 
 _FIELDS_MAX = 1_000
+_HIDDEN = frozenset({"profiles", "roles", "separator"})  # Class-style plugins that are no apps of their own.
 _TAB = re.compile(r"[0-9a-z-]{1,40}")
 _PACK_FROM = 2_000  # bytes; smaller answers are not worth the work
 
@@ -52,13 +55,14 @@ class Site:
     assets: Assets
     bus: Bus
     clock: Clock
+    explicit: Explicit | None = None
 
     def app_links(self) -> list[AppLink]:
         """Return the apps that can be used, in the order of the menu."""
         return [
-            AppLink(each.workflow.title, each.workflow.description, app_address(each.file.module))
+            AppLink(each.app.title, each.app.description, app_address(each.file.module))
             for each in self.plugins.table.plugins
-            if each.workflow is not None
+            if each.app is not None and each.file.module not in _HIDDEN
         ]
 
     def workflows(self) -> Mapping[str, Workflow]:
@@ -69,6 +73,11 @@ class Site:
         """Return the address of an app's page, or None where the app is not installed."""
         plugin = self.plugins.table.by_app.get(app)
         return app_address(plugin.file.module) if plugin else None
+
+    def is_explicit(self, app: str) -> bool:
+        """Tell whether an app is in the explicit style, so that its pages are its own."""
+        plugin = self.plugins.table.by_app.get(app)
+        return plugin is not None and isinstance(plugin.app, ExplicitApp)
 
     def address_of(self, row: RunRow) -> str:
         """Return the address of a run; one that works even where its app is not installed."""
@@ -183,6 +192,7 @@ class Visit:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         facts: Facts | None = None,
+        extras: Sequence[str] = (),
     ) -> Response:
         """Return a whole page.
 
@@ -194,20 +204,21 @@ class Visit:
             status: Status of the answer.
             headers: More headers.
             facts: What the frame needs, where it was read already.
+            extras: Front-end files this page needs besides.
         """
         conversation = conversation or messages.general(self.who.actor)
         facts = facts or await self.facts(conversation)
         panel = assistant(facts.messages, conversation, workflow, self.who.actor, self.now)
-        return self.packed(page(self.frame(facts), heading, content, panel), status, headers)
+        return self.packed(page(self.frame(facts, extras), heading, content, panel), status, headers)
 
-    def frame(self, facts: Facts | None = None) -> Frame:
+    def frame(self, facts: Facts | None = None, extras: Sequence[str] = ()) -> Frame:
         """Return the frame; a bare one without facts, for pages shown when the store does not answer."""
         site, nonce = self.site, self.request.scope.get("nonce", "")
         if facts is None:
             return bare_frame(site, nonce)
         return Frame(
             site.assets.addresses, nonce, site.app_links(), facts.profiles, facts.profile, facts.theme, facts.density,
-            facts.show_assistant, self.request.url.path, __version__,
+            facts.show_assistant, self.request.url.path, __version__, extras,
         )  # fmt: skip
 
     def packed(self, markup: Html, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

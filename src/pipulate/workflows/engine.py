@@ -481,6 +481,14 @@ class Engine:
         self._cache.drop(run)
         await self._threads.run(self.files.erase, run)
 
+    # Beside the engine
+
+    def heard(self, written: Written) -> None:
+        """Take note of what was written to a run without the engine, and tell everybody; on the event loop."""
+        self._cache.note(written.run, written.version)
+        self._cache.drop(written.run)
+        self._tell(written)
+
     # Parts
 
     async def _do(self, unit: Callable[..., Written], run: str, who: Who, *args: Any, **kwargs: Any) -> Written:

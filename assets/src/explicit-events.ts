@@ -1,0 +1,78 @@
+// What servers ask for through HX-Trigger, and what is done then. `refreshProfileMenu` and `refreshAppMenu` need nothing
+// here: they bubble to the body, where `hx-trigger="... from:body"` hears them.
+
+import { runJsWidget } from "./explicit-frames";
+import { load } from "./explicit-libraries";
+import { byId } from "./page";
+
+type Detail = Record<string, unknown>;
+
+let drawn = 0;
+
+const text = (detail: Detail, name: string): string => String(detail[name] ?? "");
+
+function when(name: string, handle: (detail: Detail) => void): void {
+  document.body.addEventListener(name, (event) => handle((event as CustomEvent<Detail>).detail ?? {}));
+}
+
+/** Find an element that the answer brings: HX-Trigger comes before the answer is swapped in. */
+function whenShown(id: string, use: (target: HTMLElement) => unknown): void {
+  const tryNow = (): boolean => {
+    const target = byId(id);
+    if (target) use(target);
+    return target !== null;
+  };
+  setTimeout(() => {
+    if (!tryNow()) document.addEventListener("htmx:afterSettle", tryNow, { once: true });
+  });
+}
+
+async function showMarkdown(target: HTMLElement, markdown: string): Promise<void> {
+  await load("marked");
+  target.innerHTML = window.marked.parse(markdown);
+  if (target.querySelector("code[class*=language-]")) await highlight(target);
+}
+
+async function highlight(target: HTMLElement): Promise<void> {
+  await load("Prism");
+  window.Prism.highlightAllUnder(target);
+}
+
+async function drawDiagram(target: HTMLElement, diagram: string): Promise<void> {
+  const place = target.querySelector<HTMLElement>(".mermaid") ?? target;
+  place.dataset["processed"] = "true"; // So that the plugin's own `mermaid.run` leaves it alone.
+  try {
+    await load("mermaid");
+    drawn += 1;
+    place.innerHTML = (await window.mermaid.render(`diagram-${drawn}`, diagram)).svg;
+  } catch (error) {
+    const line = document.createElement("p");
+    line.className = "problem";
+    const reason = error instanceof Error ? error.message : String(error);
+    line.textContent = `This diagram could not be drawn: ${reason.split("\n")[0]?.replace(/:$/, ".")}`;
+    const source = document.createElement("pre");
+    source.textContent = diagram;
+    place.replaceChildren(line, source);
+  }
+}
+
+export function startEvents(): void {
+  when("runJavaScript", (detail) =>
+    whenShown(text(detail, "targetId"), () =>
+      runJsWidget(text(detail, "widgetId"), text(detail, "code"), text(detail, "targetId")),
+    ),
+  );
+  when("renderMarkdown", (detail) =>
+    whenShown(text(detail, "targetId"), (target) => showMarkdown(target, text(detail, "markdown"))),
+  );
+  when("initMarked", (detail) =>
+    whenShown(`${text(detail, "widgetId")}_rendered`, (target) =>
+      showMarkdown(target, byId(`${text(detail, "widgetId")}_source`)?.textContent ?? ""),
+    ),
+  );
+  when("renderMermaid", (detail) =>
+    whenShown(text(detail, "targetId"), (target) => drawDiagram(target, text(detail, "diagram"))),
+  );
+  when("initializePrism", (detail) => whenShown(text(detail, "targetId"), highlight));
+  when("scrollToLeftPanelBottom", () => setTimeout(() => byId("explicit")?.scrollIntoView({ block: "end" })));
+}

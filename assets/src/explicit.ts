@@ -1,0 +1,20 @@
+// The second script of pages of class-style apps: what their markup and their answers expect of a page.
+
+import { startDrafts } from "./explicit-drafts";
+import { startEvents } from "./explicit-events";
+import { runJsWidget, startFrames } from "./explicit-frames";
+import { startRun } from "./explicit-run";
+import { startScripts } from "./explicit-scripts";
+
+declare global {
+  interface Window {
+    runJsWidget: typeof runJsWidget;
+  }
+}
+
+window.runJsWidget = runJsWidget;
+startRun();
+startFrames();
+startEvents();
+startDrafts();
+startScripts();

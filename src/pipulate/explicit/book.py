@@ -1,0 +1,294 @@
+"""The runs of class-style plugins, as plain function calls that wait for the store.
+
+A plugin holds the state of a run as one dictionary. Here it becomes what any run is: values of steps, given and taken
+by events, with the same lock and the same conflicts. One call is one transaction.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from pydantic_core import to_jsonable_python
+
+from pipulate._clock import Clock, to_text
+from pipulate._ids import new_id
+from pipulate.errors import RunConflictError, RunLockedError, RunNotFoundError
+from pipulate.explicit.context import Read, as_plugin_sees, current
+from pipulate.security.capability import OWNER
+from pipulate.storage import ledger, lifecycle, lookups, runs
+from pipulate.storage.database import Database, Transaction
+from pipulate.storage.files import FileStore
+from pipulate.storage.keys import check_key
+from pipulate.storage.ledger import Author, RunRow, Written
+from pipulate.storage.runs import Change
+from pipulate.workflows import values
+
+FINALIZE, TARGET = "finalize", "_revert_target"
+_MARKS = frozenset({"created", "updated", TARGET, FINALIZE})
+MOST_KEYS = 500
+"""Most keys that are listed to choose from, newest first."""
+
+
+class StepLike(Protocol):
+    """A step as plugins declare it: a tuple with at least these names."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def done(self) -> str:
+        """Key of its value inside its dictionary."""
+
+
+class StateDict(dict[str, Any]):
+    """The state of a run that remembers what it was read from, so that only what changed is written back."""
+
+    def __init__(self, read: Read) -> None:
+        super().__init__(copy.deepcopy(dict(read.state)))
+        self.read = read
+
+
+class Book:
+    """Reads and writes runs for plugin code, on whatever thread that runs."""
+
+    def __init__(self, db: Database, files: FileStore, clock: Clock, stored: Callable[[Written], None]) -> None:
+        """Wire it up; `stored` is told of every change, on the thread that made it."""
+        self._db, self._files, self._clock, self._stored = db, files, clock, stored
+
+    # Reading
+
+    def read(self, key: str) -> StateDict | None:
+        """Return the state of a run, or None where there is none."""
+        read = self._db.read_now(self._read, key)
+        now = current()
+        if read is not None and now is not None:
+            now.reads.setdefault(key, read)
+        return StateDict(read) if read is not None else None
+
+    def keys(self, app: str, profile: str | None = None) -> list[str]:
+        """Return the keys of an app's runs, newest change first, at most `MOST_KEYS`."""
+        page = self._db.read_now(lookups.listed, self._actor(), app=app, profile=profile, limit=MOST_KEYS)
+        return [row.key for row in page.runs]
+
+    def rows(self, app: str | None, key: str | None) -> list[tuple[RunRow, dict[str, Any]]]:
+        """Return runs with their states, newest change first, at most `MOST_KEYS`."""
+        return self._db.read_now(self._rows, app, key)
+
+    def highest(self, app: str, prefix: str) -> int:
+        """Return the highest number behind a prefix among the keys of an app, 0 where there is none."""
+        return self._db.read_now(runs.highest_number, app, self._actor(), prefix)
+
+    def row(self, key: str) -> RunRow | None:
+        """Return the row of a run, or None where there is none."""
+        return self._db.read_now(self._find, key)
+
+    def is_locked(self, key: str) -> bool:
+        """Tell whether a run is locked; one that does not exist is not."""
+        row = self._db.read_now(self._find, key)
+        return row is not None and row.locked_at is not None
+
+    # Writing
+
+    def start(self, app: str, key: str, profile: str, state: Mapping[str, Any]) -> None:
+        """Begin a run with some values.
+
+        Raises:
+            BadKeyError: If the key breaks the rule for keys.
+            KeyTakenError: If there is a run of the app under this key, in whatever profile.
+        """
+        run, checked = new_id(), check_key(key)
+        changes = [self._given(run, step, value) for step, value in state.items() if step not in _MARKS]
+        self._do(_start, run, app, checked, profile, changes)
+
+    def write(self, key: str, state: Mapping[str, Any]) -> None:
+        """Store what differs from the state that was read; an event for each value.
+
+        What others changed meanwhile stays as it is, where it is another value; the same value is a conflict.
+
+        Raises:
+            RunNotFoundError: If there is no such run.
+            RunConflictError, RunLockedError: As in `runs.change`.
+        """
+        base = state.read if isinstance(state, StateDict) else self._base(key)
+        before, run = base.state, base.run
+        names = [name for name in {**before, **state} if name not in _MARKS]
+        changes = [
+            self._given(run, name, state[name]) if name in state else Change(name, None)
+            for name in names
+            if name not in before or name not in state or before[name] != state[name]
+        ]
+        is_locked, shall_lock = FINALIZE in before, bool((state.get(FINALIZE) or {}).get("finalized"))
+        edits = state.get(TARGET) if state.get(TARGET) != before.get(TARGET) else None
+        self._do(
+            _write, run, changes, unlocks=is_locked and not shall_lock, locks=shall_lock and not is_locked,
+            seen=base.version, edits=edits, ends_edit=TARGET in before and TARGET not in state,
+        )  # fmt: skip
+        written = Read(run, base.version, copy.deepcopy(dict(state)))  # What is written next is compared with this.
+        if isinstance(state, StateDict):
+            state.read = written
+        elif (now := current()) is not None:
+            now.reads[key] = written
+
+    def put(self, key: str, step: str, value: Mapping[str, Any], steps: Sequence[StepLike], *, clears: bool) -> None:
+        """Give a step its value; with `clears`, later steps leave the state unless they are to be refilled."""
+        base = self._base(key)
+        order = [each.id for each in steps]
+        before, after = _around(order, step)
+        change = self._given(base.run, step, value, earlier=before)
+        if clears:
+            change = Change(step, change.value, change.short, before, _not_refilled(steps, after))
+        self._do(_write, base.run, [change], seen=self._seen(key, base), ends_edit=True, opens=order)
+
+    def clear_after(self, key: str, step: str, steps: Sequence[StepLike]) -> None:
+        """Take the steps after one out of the state, unless they are to be refilled."""
+        base = self._base(key)
+        order = [each.id for each in steps]
+        before, after = _around(order, step)
+        gone = [name for name in _not_refilled(steps, after) if name in base.state]
+        changes = [Change(name, None, earlier=(*before, step)) for name in gone]
+        self._do(_write, base.run, changes, seen=self._seen(key, base), opens=order)
+
+    def lock(self, key: str, more: Mapping[str, Any]) -> None:
+        """Store some values and lock the run."""
+        base = self._base(key)
+        changes = [self._given(base.run, step, value) for step, value in more.items() if step not in _MARKS]
+        self._do(_write, base.run, changes, locks=True, seen=self._seen(key, base))
+
+    def unlock(self, key: str) -> None:
+        """Unlock the run."""
+        self._do(_write, self._base(key).run, [], unlocks=True, seen=None)
+
+    # Parts
+
+    def _do(self, unit: Callable[..., tuple[int, Written]], run: str, *args: Any, **kwargs: Any) -> None:
+        now = current()
+        author = Author(now.actor if now else OWNER, to_text(self._clock.now()), now.tab if now else None)
+        if now is not None and unit is _write:
+            kwargs |= {"own": frozenset(now.own), "submit_id": now.submit}
+        try:
+            first, written = self._db.write_now(unit, run, author, *args, **kwargs)
+        except (RunConflictError, RunLockedError) as error:
+            if now is not None:
+                now.refusal = error
+            raise
+        if written.event is None:
+            return
+        if now is not None:
+            now.own.update(range(first + 1, written.version + 1))
+            now.submit = None
+        self._stored(written)
+
+    def _given(self, run: str, step: str, value: Any, *, earlier: Sequence[str] = ()) -> Change:
+        plain = to_jsonable_python(value)
+        inside = next(iter(plain.values())) if isinstance(plain, dict) and len(plain) == 1 else plain
+        stored = self._files.store(run, {"input": None, "output": plain, "view": "tree"})
+        return Change(step, stored, values.shorten(values.plain(inside)), earlier)
+
+    def _base(self, key: str) -> Read:
+        """Return the first read of a run in this request.
+
+        Raises:
+            RunNotFoundError: If there is no such run.
+        """
+        now = current()
+        if now is not None and key in now.reads:
+            return now.reads[key]
+        found = self.read(key)
+        if found is None:
+            raise RunNotFoundError(key)
+        return found.read
+
+    def _seen(self, key: str, base: Read) -> int:
+        """Return the version that was seen: the one the form was made for, else that of the first read."""
+        now = current()
+        return now.seen if now is not None and now.key == key and now.seen is not None else base.version
+
+    def _find(self, tx: Transaction, key: str) -> RunRow | None:
+        now = current()
+        try:
+            if now is not None:
+                return lookups.by_key(tx, now.app, key, now.actor)
+            return lookups.newest_with_key(tx, key, OWNER)
+        except RunNotFoundError:
+            return None
+
+    def _read(self, tx: Transaction, key: str) -> Read | None:
+        row = self._find(tx, key)
+        return self._as_read(tx, row) if row is not None else None
+
+    def _as_read(self, tx: Transaction, row: RunRow) -> Read:
+        state = lookups.resolved(ledger.state_of(tx, row), self._files, row.id)
+        return Read(row.id, row.version, as_plugin_sees(state, row.created_at, row.updated_at))
+
+    def _rows(self, tx: Transaction, app: str | None, key: str | None) -> list[tuple[RunRow, dict[str, Any]]]:
+        if key is not None:
+            row = self._find(tx, key)
+            found = [row] if row is not None and app in (None, row.app) else []
+        else:
+            found = list(lookups.listed(tx, self._actor(), app=app, limit=MOST_KEYS).runs)
+        return [(row, dict(self._as_read(tx, row).state)) for row in found]
+
+    def _actor(self) -> str:
+        now = current()
+        return now.actor if now is not None else OWNER
+
+
+def _start(
+    tx: Transaction, run: str, author: Author, app: str, key: Any, profile: str, changes: Any
+) -> tuple[int, Written]:
+    _, written = runs.start(tx, run, app, key, profile, author)
+    return 0, runs.change(tx, run, author, changes, seen=None) if changes else written
+
+
+def _write(
+    tx: Transaction,
+    run: str,
+    author: Author,
+    changes: Sequence[Change],
+    *,
+    seen: int | None,
+    own: Collection[int] = (),
+    submit_id: str | None = None,
+    edits: str | None = None,
+    ends_edit: bool = False,
+    locks: bool = False,
+    unlocks: bool = False,
+    opens: Sequence[str] = (),
+) -> tuple[int, Written]:
+    """Do all that one call of a plugin asks for; return the version before, and what was written last."""
+    first = ledger.claim(tx, run, author).version
+    written = lifecycle.unfinalize(tx, run, author) if unlocks else ledger.nothing(ledger.find(tx, run))
+    if changes or edits is not None or ends_edit:
+        changed = runs.change(
+            tx, run, author, changes, seen=seen, own={*own, *range(first + 1, written.version + 1)}, edits=edits,
+            ends_edit=ends_edit, submit_id=submit_id, open_step=_next_of(tx, run, changes, opens),
+        )  # fmt: skip
+        written = changed if changed.event is not None else written
+    if locks:
+        locked = lifecycle.finalize(tx, run, author)
+        written = locked if locked.event is not None else written
+    return first, written
+
+
+def _next_of(tx: Transaction, run: str, changes: Sequence[Change], order: Sequence[str]) -> str | None:
+    """Return the first step that will have no value, for lists."""
+    present = ledger.present_steps(tx, run)
+    for change in changes:
+        present -= set(change.clears)
+        present = present | {change.step} if change.value else present - {change.step}
+    return next((step for step in order if step not in present and step != FINALIZE), None)
+
+
+def _around(order: Sequence[str], step: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the steps before and after one; an unknown one has none of either."""
+    if step not in order:
+        return (), ()
+    at = order.index(step)
+    return order[:at], order[at + 1 :]
+
+
+def _not_refilled(steps: Sequence[StepLike], names: Collection[str]) -> list[str]:
+    return [each.id for each in steps if each.id in names and not getattr(each, "refill", False)]

@@ -1,0 +1,93 @@
+"""From a module to a class-style app: which class, what it is handed, what it registers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from pipulate.explicit import keys
+from pipulate.explicit.routes import PluginRoute, Routes
+
+_IDENTITY = ("NAME", "APP_NAME", "DISPLAY_NAME", "name", "app_name", "display_name")
+
+
+@dataclass(frozen=True, slots=True)
+class ExplicitApp:
+    """A class-style plugin, ready to be used.
+
+    Attributes:
+        name: APP_NAME, under which its runs are stored.
+        title, description: What people read.
+        module: Its page address.
+        instance: The plugin.
+        routes: What it registered, in order.
+    """
+
+    name: str
+    title: str
+    description: str
+    module: str
+    instance: Any
+    routes: tuple[PluginRoute, ...]
+
+    @property
+    def steps(self) -> Sequence[Any]:
+        """Its steps; none where it is no workflow."""
+        return tuple(getattr(self.instance, "steps", None) or ())
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether it only divides the menu."""
+        return self.module == "separator"
+
+
+def plugin_class(module: ModuleType) -> type | None:
+    """Return the plugin class of a module: the first, by name, that has a landing page and a name."""
+    for _, member in sorted(vars(module).items()):
+        if inspect.isclass(member) and hasattr(member, "landing") and any(hasattr(member, name) for name in _IDENTITY):
+            return member
+    return None
+
+
+def construct(kind: type, module: str, parts: Mapping[str, Any], routes: Routes) -> ExplicitApp:
+    """Make a plugin and take down what it registers.
+
+    Args:
+        kind: Its class.
+        module: Its page address.
+        parts: Parameter name -> what is handed in under it.
+        routes: What it registers with.
+
+    Raises:
+        TypeError: If it asks for something nobody can hand in.
+        Exception: Whatever its constructor raises.
+    """
+    given = {"app": routes, **parts}
+    wanted: dict[str, Any] = {}
+    for name, parameter in list(inspect.signature(kind.__init__).parameters.items())[1:]:  # type: ignore[misc]
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        if name in given:
+            wanted[name] = given[name]
+        elif parameter.default is parameter.empty:
+            raise TypeError(f"__init__ asks for {name!r}, which Pipulate does not hand in")
+    instance: Any = kind(**wanted)
+    instance.name = module
+    if not getattr(instance, "DISPLAY_NAME", None):
+        instance.DISPLAY_NAME = keys.name_of(module)
+    register = getattr(instance, "register_routes", None)
+    if callable(register):
+        register(routes)
+    return ExplicitApp(
+        keys.app_name(instance), keys.display_name(instance), _description(instance), module, instance,
+        tuple(routes.table),
+    )  # fmt: skip
+
+
+def _description(instance: Any) -> str:
+    own = getattr(instance, "get_endpoint_message", None)
+    text = own() if callable(own) else getattr(instance, "ENDPOINT_MESSAGE", "")
+    return " ".join(str(text or "").split())[:300]

@@ -1,0 +1,129 @@
+"""What stands around the markup of class-style plugins: the head of a run, and what a refused write shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pipulate.ui.html import (
+    Html,
+    a,
+    article,
+    button,
+    dd,
+    div,
+    dl,
+    dt,
+    form,
+    h2,
+    input_,
+    join,
+    p,
+    script,
+    section,
+    span,
+)
+from pipulate.ui.results import result
+from pipulate.ui.run import RunPage, run_head
+from pipulate.ui.words import moment, person
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A write of a class-style handler that the store refused.
+
+    Attributes:
+        reason: Why, in a sentence.
+        by, at: Who did what stands in the way, and when.
+        step: The step it was for, as people read it; "" for the run as a whole.
+        theirs: What the store holds for it now, or None.
+        typed: What the form sent: name -> texts.
+        post: Where it was sent to; "" where it cannot be sent again.
+        address: Address of the run.
+        run, seen, version: Id of the run, the version the form was made for, the newest one.
+        container: Id of the element that the run's cells stand in.
+    """
+
+    reason: str
+    by: str
+    at: str
+    step: str
+    theirs: Any
+    typed: Mapping[str, Sequence[str]]
+    post: str
+    address: str
+    run: str
+    seen: int
+    version: int
+    container: str
+
+
+def explicit_page(app: str, head: Html | None, content: Html, facts: Mapping[str, Any], libraries: str) -> Html:
+    """Return the work area of a class-style app: our head, then what the plugin made.
+
+    Args:
+        app: Stored name of the app.
+        head: The head of the run, or None where no run is open.
+        content: The plugin's markup.
+        facts: Attributes by which the script knows the run of this tab.
+        libraries: File name -> address of what is loaded when it is needed, as JSON.
+    """
+    return div(
+        div(head, id="explicit-head"),
+        div(content, id="grid-left-content"),
+        script(Html(libraries.replace("<", "\\u003c")), type="application/json", id="explicit-libraries"),
+        id="explicit",
+        class_="explicit",
+        data_app=app,
+        **facts,
+    )
+
+
+def head_of(page: RunPage, *, oob: bool = False) -> Html:
+    """Return the head of a run, alone or to be put in place beside another answer."""
+    return div(run_head(page), id="explicit-head", hx_swap_oob="true" if oob else None)
+
+
+def refused(what: Refused, viewer: str, now: datetime) -> Html:
+    """Return what stands in place of the cells of a run: both sides, and the ways on."""
+    theirs = result("tree", what.theirs) if what.theirs is not None else p("Nothing.", class_="help")
+    names = [(name, texts) for name, texts in what.typed.items() if not name.startswith("_")]
+    mine = dl([(dt(name), dd("\n".join(texts), dir="auto")) for name, texts in names], class_="tree")
+    return section(
+        h2("Not saved"),
+        p(what.reason),
+        p(f"{person(what.by, viewer)}, ", moment(what.at, now), class_="help"),
+        div(
+            article(h2("Theirs", span(f" {what.step}", class_="help") if what.step else None), theirs),
+            article(h2("Yours"), mine if names else p("Nothing was typed.", class_="help")),
+            class_="sides",
+        ),
+        div(
+            _again(what),
+            a("Take theirs", href=what.address, class_="button secondary"),
+            form(
+                input_(type="hidden", name="version", value=min(what.seen, what.version)),
+                button("Continue in a copy", class_="secondary"),
+                method="post",
+                action=f"/-/runs/{what.run}/copy",
+            ),
+            class_="actions",
+        ),
+        id=what.container,
+        class_="conflict",
+    )
+
+
+def _again(what: Refused) -> Html | None:
+    if not what.post:
+        return None
+    return form(
+        join(input_(type="hidden", name=name, value=text) for name, texts in what.typed.items() for text in texts),
+        button("Keep mine", class_="primary"),
+        hx_post=what.post,
+        hx_target=f"#{what.container}",
+        hx_swap="outerHTML",
+        data_pip_seen=what.version,
+    )

@@ -1,0 +1,94 @@
+"""Addresses of the old host that class-style plugins and their pages call."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from pipulate.explicit.loading import ExplicitApp
+from pipulate.storage import keyvalue, profiles
+from pipulate.ui.frame import apps_menu, profile_menu
+from pipulate.ui.html import input_
+from pipulate.web import explicit
+from pipulate.web.runpage import elsewhere
+from pipulate.web.site import Visit, part
+
+DOWNLOADS = "downloads"
+"""Folder, in the one the server was started in, that files may be fetched from."""
+
+_PING_S = 5.0
+
+
+async def redirect(visit: Visit) -> Response:
+    """Lead to the page of an app."""
+    return elsewhere(visit, "/" + quote(visit.request.path_params["key"].lstrip("/\\"), safe="/"))
+
+
+async def select_profile(visit: Visit) -> Response:
+    """Choose a profile."""
+    wanted = await visit.text("profile_id")
+    if await visit.site.db.read(profiles.find, wanted) is None:
+        raise HTTPException(404)
+    await visit.site.db.write(keyvalue.put, "user", visit.who.actor, "profile", wanted)
+    return elsewhere(visit, visit.back())
+
+
+async def download_file(visit: Visit) -> Response:
+    """Return a file from the folder for downloads, to be kept and not to be shown."""
+    path = await asyncio.to_thread(_downloadable, visit.request.query_params.get("file", ""))
+    if path is None:
+        raise HTTPException(404)
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    headers = {"content-security-policy": "sandbox; default-src 'none'", "cache-control": "private, no-store"}
+    return FileResponse(path, media_type=kind, filename=path.name, headers=headers)
+
+
+def _downloadable(name: str) -> Path | None:
+    """Return a file of the folder for downloads, or None; neither dots nor links lead out of it."""
+    root = Path(DOWNLOADS).resolve()
+    try:
+        path = (root / name.lstrip("/")).resolve()
+        return path if path.is_relative_to(root) and path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+async def new_key(visit: Visit) -> Response:
+    """Return the field for a key with the next free one in it."""
+    wanted = visit.request.path_params["key"]
+    plugins = visit.site.plugins.table
+    plugin = plugins.by_app.get(wanted) or plugins.by_module.get(wanted)
+    if plugin is None or not isinstance(plugin.app, ExplicitApp):
+        raise HTTPException(404)
+    key = await explicit.next_key(visit, plugin.app)
+    return part(input_(name="pipeline_id", type="search", list="pipeline-ids", value=key, class_="contrast"))
+
+
+async def app_menu(visit: Visit) -> Response:
+    """Return the menu of apps."""
+    facts = await visit.facts("")
+    return part(apps_menu(visit.frame(facts)))
+
+
+async def profiles_menu(visit: Visit) -> Response:
+    """Return the menu of profiles."""
+    facts = await visit.facts("")
+    return part(profile_menu(visit.frame(facts)))
+
+
+async def events(visit: Visit) -> Response:
+    """Send a sign of life every few seconds, to whoever listens."""
+
+    async def pings() -> AsyncIterator[bytes]:
+        while True:
+            moment = visit.site.clock.now()
+            yield f"data: Test ping at {moment:%H:%M:%S}\n\n".encode()
+            await asyncio.sleep(_PING_S)
+
+    return StreamingResponse(pings(), media_type="text/event-stream", headers={"cache-control": "no-store"})
