@@ -8,13 +8,16 @@ const draftKey = (name: string): string => `draft:${name}`; // As `drafts.ts` ha
 
 const TYPED = "textarea, select, input:not([type=hidden], [type=password], [type=file], [type=submit], [type=button])";
 
-/** Give the forms of plugins a name for their draft, and have what was typed in them brought back. */
+/** Give the forms of plugins a name for their draft, before drafts are brought back. */
 function nameForms(): void {
   const root = byId("explicit");
   for (const form of root?.querySelectorAll<HTMLFormElement>("form:not([data-draft])") ?? []) {
     if (form.hasAttribute("hx-post")) form.setAttribute("method", "post"); // So that it is busy while it is sent.
     if (form.querySelector(TYPED)) nameForm(form);
   }
+}
+
+function bringBack(): void {
   document.dispatchEvent(new CustomEvent("pipulate:forms"));
 }
 
@@ -62,6 +65,7 @@ function keepUnaccepted({ elt, requestConfig }: AnswerDetail): void {
     sessionStorage.setItem(draftKey(before.name), before.text);
   }
   sent.delete(requestConfig?.elt ?? elt);
+  bringBack();
 }
 
 export function startDrafts(): void {
@@ -69,4 +73,5 @@ export function startDrafts(): void {
   on("htmx:configRequest", remember);
   on("htmx:afterRequest", keepUnaccepted); // After the listener of `requests.ts`, which drops what was taken.
   nameForms();
+  bringBack();
 }

@@ -24,6 +24,7 @@ def new() -> None:
 @click.option(
     "--style",
     type=click.Choice(list(STYLES)),
+    metavar=f"[{'|'.join(STYLES)}]",
     default=next(iter(STYLES)),
     show_default=True,
     help="How it is written: steps as functions, or a class that draws every phase of every step itself.",

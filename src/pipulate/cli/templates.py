@@ -144,9 +144,7 @@ class $kind:
             )
 
         # Phase 3: a form asks for the value.
-        field = Input(
-            type="text", name=step.done, value=value, aria_label=step.show, required=True, autofocus=True
-        )
+        field = Input(type="text", name=step.done, value=value, aria_label=step.show, required=True, autofocus=True)
         return Div(
             Card(
                 H3(f"{pip.fmt(step_id)}: {step.show}"),

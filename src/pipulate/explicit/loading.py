@@ -15,6 +15,13 @@ _IDENTITY = ("NAME", "APP_NAME", "DISPLAY_NAME", "name", "app_name", "display_na
 
 
 @dataclass(frozen=True, slots=True)
+class StepTitle:
+    """What people call a step."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExplicitApp:
     """A class-style plugin, ready to be used.
 
@@ -38,10 +45,10 @@ class ExplicitApp:
         """Its steps; none where it is no workflow."""
         return tuple(getattr(self.instance, "steps", None) or ())
 
-    @property
-    def is_rule(self) -> bool:
-        """Whether it only divides the menu."""
-        return self.module == "separator"
+    def find(self, name: str) -> StepTitle | None:
+        """Return what people call a step, or None where there is none of that name."""
+        step = next((each for each in self.steps if each.id == name), None)
+        return StepTitle(str(getattr(step, "show", name))) if step is not None else None
 
 
 def plugin_class(module: ModuleType) -> type | None:

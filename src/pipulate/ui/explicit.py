@@ -10,7 +10,6 @@ from typing import Any
 from pipulate.ui.html import (
     Html,
     a,
-    article,
     button,
     dd,
     div,
@@ -96,9 +95,9 @@ def refused(what: Refused, viewer: str, now: datetime) -> Html:
         p(what.reason),
         p(f"{person(what.by, viewer)}, ", moment(what.at, now), class_="help"),
         div(
-            article(h2("Theirs", span(f" {what.step}", class_="help") if what.step else None), theirs),
-            article(h2("Yours"), mine if names else p("Nothing was typed.", class_="help")),
-            class_="sides",
+            section(h2("Theirs", span(f" {what.step}", class_="help") if what.step else None), theirs, class_="card"),
+            section(h2("Yours"), mine if names else p("Nothing was typed.", class_="help"), class_="card"),
+            class_="versus",
         ),
         div(
             _again(what),

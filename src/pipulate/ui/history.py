@@ -8,9 +8,8 @@ from datetime import datetime
 
 from pipulate.storage.journal import Event
 from pipulate.ui.html import Html, a, button, div, h2, header, li, ol, p, span
-from pipulate.ui.story import told_by
+from pipulate.ui.story import Titles, told_by
 from pipulate.ui.words import moment, person
-from pipulate.workflows.definition import Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class History:
     events: Sequence[Event]
     shorts: Mapping[int, str]
     older: int | None
-    workflow: Workflow | None
+    workflow: Titles | None
 
 
 def history_drawer(history: History, viewer: str, now: datetime) -> Html:

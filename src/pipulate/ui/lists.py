@@ -33,8 +33,8 @@ from pipulate.ui.html import (
     tr,
     ul,
 )
+from pipulate.ui.story import Titles
 from pipulate.ui.words import moment, person
-from pipulate.workflows.definition import Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Runs:
 
     rows: Sequence[RunRow]
     addresses: Mapping[str, str]
-    workflows: Mapping[str, Workflow]
+    workflows: Mapping[str, Titles]
     older: str | None = None
     words: str = ""
 
@@ -153,7 +153,7 @@ def runs_table(runs: Runs, viewer: str, now: datetime, *, with_app: bool = False
     )
 
 
-def state_words(row: RunRow, workflow: Workflow | None) -> str:
+def state_words(row: RunRow, workflow: Titles | None) -> str:
     """Return where a run stands."""
     if row.locked_at is not None:
         return "Locked"

@@ -25,13 +25,12 @@ from pipulate.ui.html import (
     summary,
     textarea,
 )
-from pipulate.ui.story import told, told_by
+from pipulate.ui.story import Titles, told, told_by
 from pipulate.ui.words import count, moment, person
-from pipulate.workflows.definition import Workflow
 
 
 def assistant(
-    messages: Sequence[Message], conversation: str, workflow: Workflow | None, viewer: str, now: datetime
+    messages: Sequence[Message], conversation: str, workflow: Titles | None, viewer: str, now: datetime
 ) -> Html:
     """Return the panel with its messages, a sentence about the model, and the field for notes."""
     last = messages[-1].seq if messages else 0
@@ -74,7 +73,7 @@ def assistant(
     )
 
 
-def grouped(messages: Sequence[Message], workflow: Workflow | None, viewer: str, now: datetime) -> Html:
+def grouped(messages: Sequence[Message], workflow: Titles | None, viewer: str, now: datetime) -> Html:
     """Return messages as list items; events in a row become one folded line."""
     items, events = [], list[Message]()
     for message in messages:
@@ -101,13 +100,13 @@ def note(message: Message, viewer: str, now: datetime) -> Html:
     )
 
 
-def event_line(message: Message, workflow: Workflow | None, viewer: str) -> Html:
+def event_line(message: Message, workflow: Titles | None, viewer: str) -> Html:
     """Return one event, for the inside of a folded line."""
     assert message.event is not None  # noqa: S101 - called for events only
     return li(told_by(message.event, person(message.actor, viewer), workflow), class_="event", data_seq=message.seq)
 
 
-def _happened(events: Sequence[Message], workflow: Workflow | None, viewer: str, now: datetime) -> Html:
+def _happened(events: Sequence[Message], workflow: Titles | None, viewer: str, now: datetime) -> Html:
     last = events[-1]
     assert last.event is not None  # noqa: S101 - as above
     return li(

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from pipulate.storage.journal import Event
 from pipulate.ui.html import Html, join, span, strong
-from pipulate.workflows.definition import Workflow
 
 
-def title_of(workflow: Workflow | None, step: str | None) -> str:
+class Named(Protocol):
+    """A step."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+
+
+class Titles(Protocol):
+    """An app, for what people call it and its steps."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+
+    def find(self, name: str) -> Named | None:
+        """Return a step, or None."""
+
+
+def title_of(workflow: Titles | None, step: str | None) -> str:
     """Return what people call a step; the stored name where the app no longer has it."""
     found = workflow.find(step) if workflow and step else None
     return found.title if found else step or ""
 
 
-def told_by(event: Event, who: str, workflow: Workflow | None, earlier: Mapping[str, str] | None = None) -> Html:
+def told_by(event: Event, who: str, workflow: Titles | None, earlier: Mapping[str, str] | None = None) -> Html:
     """Return a whole sentence: who did what; what the app worked out nobody did."""
     words = told(event, workflow, earlier)
     return words if event.kind == "computed" else join(who, " ", words)
 
 
-def told(event: Event, workflow: Workflow | None, earlier: Mapping[str, str] | None = None) -> Html:
+def told(event: Event, workflow: Titles | None, earlier: Mapping[str, str] | None = None) -> Html:
     """Return what an event did, without who and when.
 
     Args:

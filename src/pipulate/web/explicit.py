@@ -96,6 +96,7 @@ async def page(visit: Visit, plugin: Plugin, key: str | None = None) -> Response
         f"{row.key} · {app.title}" if row is not None else app.title,
         content,
         conversation=row.id if row is not None else None,
+        workflow=app,
         headers=_headers(nonce) | (of_run(row) if row is not None else {}),
         extras=("explicit.js", "explicit.css"),
     )

@@ -12,9 +12,8 @@ from pipulate.security.capability import OWNER
 from pipulate.storage.journal import DELETED
 from pipulate.storage.messages import Message
 from pipulate.ui.messages import event_line, note
-from pipulate.ui.story import told
+from pipulate.ui.story import Titles, told
 from pipulate.web.site import Site
-from pipulate.workflows.definition import Workflow
 
 Item = dict[str, Any]
 """A message as a page gets it: seq, role, html, and for an event its summary."""
@@ -32,7 +31,7 @@ class Feed:
         self._recent: OrderedDict[tuple[str, int], Message | Item] = OrderedDict()
         site.bus.subscribe(self._hear_of)
 
-    async def after(self, conversation: str, last: int, newest: int, workflow: Workflow | None) -> Sequence[Item]:
+    async def after(self, conversation: str, last: int, newest: int, workflow: Titles | None) -> Sequence[Item]:
         """Return the messages that follow number `last`, at most a page of them.
 
         Args:
@@ -55,13 +54,13 @@ class Feed:
                 if len(self._recent) > _RECENT:
                     self._recent.popitem(last=False)
 
-    def _held(self, key: tuple[str, int], workflow: Workflow | None) -> Item:
+    def _held(self, key: tuple[str, int], workflow: Titles | None) -> Item:
         held = self._recent[key]
         if isinstance(held, Message):
             held = self._recent[key] = self._drawn(held, workflow)
         return held
 
-    def _drawn(self, message: Message, workflow: Workflow | None) -> Item:
+    def _drawn(self, message: Message, workflow: Titles | None) -> Item:
         if message.event is None:
             html = note(message, OWNER, self._site.clock.now())
             return {"seq": message.seq, "role": message.role, "html": html}

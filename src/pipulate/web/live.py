@@ -21,9 +21,9 @@ from pipulate.errors import PipulateError, RunNotFoundError
 from pipulate.events import AppsChanged, Happening, MessagesAdded, RunChanged
 from pipulate.security.capability import OWNER
 from pipulate.storage import messages as stored
+from pipulate.ui.story import Titles
 from pipulate.web.feed import Feed, Item
 from pipulate.web.site import Site
-from pipulate.workflows.definition import Workflow
 from pipulate.workflows.engine import Who
 
 _SEND_S = 8.0
@@ -75,7 +75,7 @@ class _Page:
         self._newest, self._modules = self._last, set[str]()
         self._run_version = self._version
         self._by_tab: str | None = None
-        self._workflow: Workflow | None = None
+        self._workflow: Titles | None = None
         self._woken = asyncio.Event()
         self._is_gone = False
 
@@ -95,7 +95,7 @@ class _Page:
                 view = await self._site.engine.view(self._run, self._who)
                 if view.row.version > self._version:  # Who knows who did what the page has missed.
                     self._run_version, self._by_tab = max(self._run_version, view.row.version), None
-                self._workflow = view.workflow
+                self._workflow = self._site.titles_of(view.row.app)
         except RunNotFoundError:
             await self._socket.accept()  # Of a socket that was never open, a page does not learn why.
             await self._socket.close(_GONE)

@@ -169,14 +169,16 @@ async def history(visit: Visit) -> Response:
         events[: lookups.HISTORY_PAGE],
         shorts,
         events[lookups.HISTORY_PAGE - 1].version if more else None,
-        view.workflow,
+        visit.site.titles_of(view.row.app),
     )
     if before is not None and visit.is_htmx:
         return part(join(history_lines(shown, visit.who.actor, visit.now)))
     drawer = history_drawer(shown, visit.who.actor, visit.now)
     if visit.is_htmx:
         return part(drawer)
-    return await visit.page(f"History of {view.row.key}", drawer, conversation=run_id, workflow=view.workflow)
+    return await visit.page(
+        f"History of {view.row.key}", drawer, conversation=run_id, workflow=visit.site.titles_of(view.row.app)
+    )
 
 
 def _history(tx: Transaction, run_id: str, before: int | None) -> tuple[list[Event], dict[int, str]]:

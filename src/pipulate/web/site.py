@@ -18,7 +18,7 @@ from pipulate._version import __version__
 from pipulate.events import Bus
 from pipulate.explicit.entry import Explicit
 from pipulate.explicit.loading import ExplicitApp
-from pipulate.plugins.host import PluginHost
+from pipulate.plugins.host import Plugin, PluginHost
 from pipulate.security.capability import OWNER, Capability
 from pipulate.settings import Settings
 from pipulate.storage import keyvalue, messages, profiles
@@ -30,6 +30,7 @@ from pipulate.ui.frame import DENSITIES, THEMES, Frame, page
 from pipulate.ui.html import Html
 from pipulate.ui.lists import AppLink
 from pipulate.ui.messages import assistant
+from pipulate.ui.story import Titles
 from pipulate.web.assets import Assets, takes
 from pipulate.workflows.definition import Workflow
 from pipulate.workflows.engine import Engine, Who
@@ -65,9 +66,14 @@ class Site:
             if each.app is not None and each.file.module not in _HIDDEN
         ]
 
-    def workflows(self) -> Mapping[str, Workflow]:
+    def workflows(self) -> Mapping[str, Titles]:
         """Return the apps by stored name."""
-        return self.engine.catalog
+        return {name: app for name, each in self.plugins.table.by_app.items() if (app := _titled(each)) is not None}
+
+    def titles_of(self, app: str) -> Titles | None:
+        """Return what an app calls itself and its steps, or None where it is not installed."""
+        plugin = self.plugins.table.by_app.get(app)
+        return _titled(plugin) if plugin is not None else self.engine.catalog.get(app)
 
     def landing_of(self, app: str) -> str | None:
         """Return the address of an app's page, or None where the app is not installed."""
@@ -83,6 +89,10 @@ class Site:
         """Return the address of a run; one that works even where its app is not installed."""
         landing = self.landing_of(row.app)
         return f"{landing}/{quote(row.key, safe='/')}" if landing else f"/-/runs/{row.id}"
+
+
+def _titled(plugin: Plugin) -> Titles | None:
+    return plugin.app if isinstance(plugin.app, Workflow | ExplicitApp) else None
 
 
 def app_address(module: str) -> str:
@@ -188,7 +198,7 @@ class Visit:
         content: Html,
         *,
         conversation: str | None = None,
-        workflow: Workflow | None = None,
+        workflow: Titles | None = None,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         facts: Facts | None = None,
