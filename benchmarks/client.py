@@ -10,15 +10,19 @@ from urllib.parse import urlencode, urlsplit
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _VERSION = re.compile(rb"x-pipulate-version: (\d+)", re.IGNORECASE)
+_RUN_NAMED = re.compile(rb"x-pipulate-run: (\w+)", re.IGNORECASE)
 _RUN = re.compile(rb'data-run="(\w+)"')
 
 
-def request(method: str, port: int, path: str, form: dict[str, object] | None, cookie: str) -> bytes:
+def request(
+    method: str, port: int, path: str, form: dict[str, object] | None, cookie: str, more: dict[str, str] | None = None
+) -> bytes:
     """Return a request as our own pages send it."""
     body = urlencode(form).encode() if form is not None else b""
     head = [f"{method} {path} HTTP/1.1", f"host: 127.0.0.1:{port}", "accept: text/html", "accept-encoding: gzip"]
     if cookie:
         head += [f"cookie: {cookie}", "sec-fetch-site: same-origin", "hx-request: true", "x-pipulate-tab: bench"]
+    head += [f"{name}: {value}" for name, value in (more or {}).items()]
     if form is not None:
         head += [
             f"origin: http://127.0.0.1:{port}", "content-type: application/x-www-form-urlencoded",
@@ -40,6 +44,13 @@ def version_of(head: bytes) -> int:
     return int(found[1])
 
 
+def run_of(head: bytes) -> str:
+    """Return the id of the run that an answer names."""
+    found = _RUN_NAMED.search(head)
+    assert found, head
+    return found[1].decode()
+
+
 class Client:
     """Asks one question after another."""
 
@@ -49,9 +60,11 @@ class Client:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._rest = b""
 
-    def ask(self, method: str, path: str, form: dict[str, object] | None = None) -> tuple[bytes, bytes]:
-        """Send a request; return head and body of the answer."""
-        self._socket.sendall(request(method, self.port, path, form, self.cookie))
+    def ask(
+        self, method: str, path: str, form: dict[str, object] | None = None, more: dict[str, str] | None = None
+    ) -> tuple[bytes, bytes]:
+        """Send a request, with `more` headers; return head and body of the answer."""
+        self._socket.sendall(request(method, self.port, path, form, self.cookie, more))
         while b"\r\n\r\n" not in self._rest:
             self._rest += self._more()
         head, _, rest = self._rest.partition(b"\r\n\r\n")

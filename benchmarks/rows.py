@@ -20,7 +20,7 @@ import websockets.sync.client
 from playwright.sync_api import sync_playwright
 from websockets.typing import Origin
 
-from benchmarks.client import Client, ask_async, request, version_of
+from benchmarks.client import Client, ask_async, request, run_of, version_of
 from benchmarks.data import EVENTS, FEW_RUNS, LONG_FROM, NOTES, ORDER, RUNS, SHORT_FROM
 from benchmarks.servers import Process, floor, product
 from pipulate.ui.html import table, table_rows
@@ -137,6 +137,77 @@ def submit_one(server: Process, bare: Process) -> Row:
     how = ", ".join(f"{name} {value * 1e6:,.0f} us" for name, value in found.items())
     return Row(
         "submit, one client", f"{ratio:.2f} x the floor", "<= 1.5 x", ratio <= 1.5, f"{how}; {TABS} tabs on the run"
+    )
+
+
+def class_style(server: Process, bare: Process) -> Row:
+    """Time the first answer of the class-style Hello, its messages included, against the floor."""
+    ours, theirs, number = server.client(), bare.client(), [0]
+    state: dict[str, str] = {}
+
+    def submit() -> float:
+        if number[0] % 20 == 0:
+            head, _ = ours.ask("POST", "/hello/init", {"pipeline_id": f"bench-{os.getpid()}-{number[0]:06d}"})
+            assert b" 200 " in head[:20], head
+            state.update({"x-pipulate-run": run_of(head), "x-pipulate-seen": str(version_of(head))})
+        number[0] += 1
+        began = time.perf_counter()
+        head, _ = ours.ask(
+            "POST", "/hello/step_01_submit", {"name": f"somebody {number[0]}"},
+            state | {"x-pipulate-submit": f"bench-{os.getpid()}-{number[0]:08d}"},
+        )  # fmt: skip
+        took = time.perf_counter() - began
+        assert b" 200 " in head[:20], head
+        state["x-pipulate-seen"] = str(version_of(head))
+        return took
+
+    found = in_turns({"ours": submit, "floor": floor_asker(theirs, "/thread")}, rounds=40, each=15)
+    ratio = found["ours"] / found["floor"]
+    how = ", ".join(f"{name} {value * 1e6:,.0f} us" for name, value in found.items())
+    return Row("submit, class-style Hello", f"{ratio:.2f} x the floor", "<= 4 x", ratio <= 4, how)
+
+
+def class_style_many(server: Process) -> tuple[Row, Row]:
+    """Send ten thousand answers to the class-style Hello from ten clients: how even they are, and what they leave."""
+    times: list[float] = []
+
+    async def one(number: int, each: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        state: dict[str, str] = {}
+        for turn in range(each):
+            if turn % 50 == 0:
+                form: dict[str, object] = {"pipeline_id": f"many-{os.getpid()}-{number}-{turn}"}
+                head, _ = await ask_async(
+                    reader, writer, request("POST", server.port, "/hello/init", form, server.cookie)
+                )
+                state = {"x-pipulate-run": run_of(head), "x-pipulate-seen": str(version_of(head))}
+            sent = state | {"x-pipulate-submit": f"many-{number}-{turn:08d}"}
+            began = time.perf_counter()
+            question = request("POST", server.port, "/hello/step_01_submit", {"name": f"{turn}"}, server.cookie, sent)
+            head, _ = await ask_async(reader, writer, question)
+            times.append(time.perf_counter() - began)
+            state["x-pipulate-seen"] = str(version_of(head))
+        writer.close()
+
+    async def all_of(each: int) -> None:
+        await asyncio.gather(*(one(number, each) for number in range(10)))
+
+    asyncio.run(all_of(100))
+    before = server.rss_mb()
+    times.clear()
+    asyncio.run(all_of(1_000))
+    middle, latest = statistics.median(times), max(times)
+    grown = server.rss_mb() - before
+    how = f"median {middle * 1e3:.1f} ms, latest {latest * 1e3:.1f} ms of {len(times):,}"
+    return (
+        Row(
+            "class-style Hello, ten clients",
+            f"latest {latest / middle:.1f} x median",
+            "<= 10 x",
+            latest <= 10 * middle,
+            how,
+        ),
+        Row("memory, 10,000 class-style", f"{grown:+.0f} MB", "<= 20 MB", grown <= 20, f"{before:.0f} MB before"),
     )
 
 
@@ -350,6 +421,8 @@ def everything(folder: Path, chromium: str, flags: tuple[str, ...], only: str = 
     with product(folder) as server, floor(folder) as bare:
         measured: dict[str, Callable[[], Row | tuple[Row, ...]]] = {
             "one": lambda: submit_one(server, bare),
+            "class": lambda: class_style(server, bare),
+            "class many": lambda: class_style_many(server),
             "ten": lambda: submit_ten(server, bare),
             "long": lambda: submit_long(server),
             "landing": lambda: landing(server),
