@@ -1,48 +1,52 @@
 """The five mistakes that keep class-style plugins from working, found in their source without running it.
 
-What the source does not tell for certain counts as right: a name that cannot be followed, an element made elsewhere.
+What cannot be told for certain counts as right: a name that leads nowhere, an element that is made elsewhere.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Iterable, Iterator, Sequence
 
+from pipulate.explicit.source import (
+    FINALIZE,
+    Function,
+    Plugin,
+    Scope,
+    calls_in,
+    keyword,
+    name_of,
+    parameters,
+    plugin_in,
+)
 from pipulate.workflows.findings import Finding
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Found = Iterator[tuple[int, str, str]]
-_Bound = dict[str, list[ast.expr | None]]
 
-_IDENTITY = {"NAME", "APP_NAME", "DISPLAY_NAME", "name", "app_name", "display_name"}
 _HANDLERS = ("landing", "init", "finalize", "unfinalize", "handle_revert")
-_FINALIZE, _TARGET, _KEY = "finalize", "_revert_target", "pipeline_id"
 _CLICKED = {"A", "Button", "Form", "Input", "Label", "Li", "Option", "Select", "Summary", "Td", "Textarea", "Tr"}
 _BOXES = {"Article", "Card", "Container", "Div", "Fieldset", "Footer", "Grid", "Group", "Header", "Main", "Section"}
 _TEXT = {
-    "A", "B", "Br", "Button", "Code", "Em", "H1", "H2", "H3", "H4", "H5", "H6", "Hr", "I", "Img", "Input", "Label",
-    "Li", "Ol", "P", "Pre", "Small", "Span", "Strong", "Ul",
+    "A", "B", "Br", "Code", "Em", "H1", "H2", "H3", "H4", "H5", "H6", "Hr", "I", "Img", "Label", "Li", "P", "Pre",
+    "Small", "Span", "Strong", "Ul",
 }  # fmt: skip
-_HELPERS = {"display_revert_header", "display_revert_widget", "finalized_content", "fmt", "get_style", "tree_display"}
-_RETURNERS = {"display_revert_header", "display_revert_widget", "chain_reverter"}
-_ASKS = ("hx_get", "hx_post", "hx_put", "hx_patch", "hx_delete", "hx_trigger", "hx_ext")
-_MOST = 16  # Texts an expression can have until it counts as unknown.
+_DONE = {"display_revert_header", "display_revert_widget"}
+_ALONE = _DONE | {"finalized_content", "tree_display"}  # Helpers that load nothing of their own accord.
+_ASKS = ("hx_", "data_hx_", "href", "onclick")
 
-_LOAD = "hx_trigger='load'"
-_LOADER = f"Div(id=next_step_id, hx_get=f'/{{app_name}}/{{next_step_id}}', {_LOAD})"
-_NO_TRIGGER = f"This element asks for a step and never does it, so the chain ends here. Give it {_LOAD}."
-_NO_LOADER = f"Nothing in this answer loads the next step, so the chain ends here. Put in {_LOADER}."
-_NO_REFRESH = (
-    "An empty key is not taken for a new one. Where pipeline_id is empty, return Response('', headers={'HX-Refresh':"
-    " 'true'}); the page then offers the next free key."
+_NO_TRIGGER = "Nothing makes this element ask for its step, so the chain ends here. Add hx_trigger='load' to it."
+_NO_LOADER = (
+    "Nothing in this answer loads the next step, so the chain ends here. Put in"
+    " Div(id=next_step_id, hx_get=f'/{app_name}/{next_step_id}', hx_trigger='load')."
 )
-_LATE = (
-    "This comes before the question whether the run is locked, so a locked step is not shown as one. Ask in this"
-    " order: is it finalized; is there a value, and _revert_target is another step; else show the form."
+_NO_REFRESH = (
+    "An empty key does not lead to a new one. Where pipeline_id is empty, return"
+    " Response('', headers={'HX-Refresh': 'true'}); the page then offers the next free key."
+)
+_TOO_EARLY = (
+    "This is asked before it is asked whether the run is locked, so a locked step does not look like one. Ask in this"
+    " order: is it finalized; has it a value, with another _revert_target; and only then show the form."
 )
 
 
@@ -54,248 +58,429 @@ def find(source: str, path: str) -> tuple[Finding, ...]:
         path: Where it is, for the findings.
     """
     try:
-        tree = ast.parse(source)
-        plugin = _plugin(tree, source)
-        found = [each for check in _CHECKS for each in check(plugin)] if plugin is not None else []
-    except (SyntaxError, ValueError, RecursionError):  # Its import says what is wrong.
+        plugin = plugin_in(source)
+        checks = (_no_load, _no_request, _wrong_target, _no_refresh, _wrong_order)
+        found = {each for check in checks for each in check(plugin)} if plugin is not None else set()
+    except (SyntaxError, ValueError, RecursionError):  # What Python itself does not take, the import reports.
         return ()
     return tuple(Finding(code, message, path, line) for line, code, message in sorted(found))
 
 
-# The plugin, and what its expressions can be
+# E001: a step that is done does not load the next one
 
 
-@dataclass(frozen=True, slots=True)
-class _Plugin:
-    """The class of a plugin.
-
-    Attributes:
-        source: The text of its file.
-        tree: All of its file.
-        methods: Its methods, with those of base classes in the same file.
-        functions: Functions beside the class.
-        constants: Names bound beside or in the class -> what they are bound to.
-        attributes: `self.NAME` -> what it is bound to, and the method in which.
-        steps: Ids of its steps, in order; empty where they are not written out.
-    """
-
-    source: str
-    tree: ast.Module
-    methods: Mapping[str, _Function]
-    functions: Mapping[str, _Function]
-    constants: _Bound
-    attributes: Mapping[str, list[tuple[ast.expr | None, _Function | None]]]
-    steps: Sequence[str]
-
-    @property
-    def step_handlers(self) -> list[str]:
-        """Methods that show a step: those named in its steps, and those with a partner that takes the form."""
-        return [
-            name for name in self.methods if name != _FINALIZE and (name in self.steps or f"{name}_submit" in self.methods)
-        ]
-
-    @property
-    def step_ids(self) -> set[str]:
-        """Every id a step has."""
-        return {*self.steps, *self.step_handlers, _FINALIZE}
+def _no_load(plugin: Plugin) -> _Found:
+    for function in plugin.methods.values():
+        scope = plugin.scope(function)
+        excused = _cells_after_the_first(scope, plugin, function) | _changed_later(function)
+        for call in calls_in(function):
+            if id(call) not in excused and _is_silent(scope, plugin, call):
+                yield call.lineno, "E001", _NO_TRIGGER
+    for name in plugin.step_handlers:
+        if not plugin.steps or plugin.steps[-1] != name:  # After the last there is nothing to load.
+            yield from _no_loader(plugin, name)
 
 
-def _plugin(tree: ast.Module, source: str) -> _Plugin | None:
-    """Return the class the host would take: the first, by name, that has a landing page and a name."""
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    for _, kind in sorted(classes.items()):
-        family = _family(kind, classes)
-        names = {name for each in family for name in _members(each)}
-        if "landing" in names and names & _IDENTITY:
-            return _read(tree, source, family)
-    return None
+def _is_silent(scope: Scope, plugin: Plugin, call: ast.Call) -> bool:
+    """Tell whether an element is a placeholder of a step that never asks for it."""
+    address = keyword(call, "hx_get")
+    if address is None or call.args or name_of(call) in _CLICKED or _is_open(call):
+        return False
+    trigger = keyword(call, "hx_trigger") or keyword(call, "data_hx_trigger")
+    return (trigger is None or (isinstance(trigger, ast.Constant) and not trigger.value)) and _is_of_step(
+        scope, plugin, call, address
+    )
 
 
-def _family(kind: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[ast.ClassDef]:
-    """Return a class with its bases in the same file, bases first."""
-    found = [kind]
-    for each in found:
-        bases = [classes[base.id] for base in each.bases if isinstance(base, ast.Name) and base.id in classes]
-        found += [base for base in bases if base not in found]
-    return found[::-1]
+def _is_of_step(scope: Scope, plugin: Plugin, call: ast.Call, address: ast.expr) -> bool:
+    """Tell whether an element asks for a step: by the step's address, or by one that ends in its own id."""
+    addresses = scope.texts(address)
+    if addresses is not None:
+        return all(each.rpartition("/")[2] in plugin.step_ids for each in addresses)
+    own, last = keyword(call, "id"), address.values[-1] if isinstance(address, ast.JoinedStr) else None
+    return own is not None and isinstance(last, ast.FormattedValue) and ast.dump(last.value) == ast.dump(own)
 
 
-def _members(kind: ast.ClassDef) -> set[str]:
-    functions = {node.name for node in kind.body if isinstance(node, _Function)}
-    return functions | {name for name, values in _bound(kind.body).items() if any(values)}
-
-
-def _read(tree: ast.Module, source: str, family: Sequence[ast.ClassDef]) -> _Plugin:
-    methods = {node.name: node for kind in family for node in kind.body if isinstance(node, _Function)}
-    constants, attributes = _bound(tree.body), defaultdict(list)
-    for kind in family:
-        for name, values in _bound(kind.body).items():
-            constants[name] = values
-            attributes[name] = [(value, None) for value in values]
-    for method in methods.values():
-        for target, value in _pairs(ast.walk(method)):
-            if isinstance(target, ast.Attribute) and _is_self(target.value):
-                attributes[target.attr].append((value, method))
-    functions = {node.name: node for node in tree.body if isinstance(node, _Function)}
-    return _Plugin(source, tree, methods, functions, constants, attributes, _steps(family))
-
-
-def _steps(family: Sequence[ast.ClassDef]) -> Sequence[str]:
-    """Return the ids of steps that are written out, none where one of them is not or where the order is made."""
-    ids: list[str] = []
-    for kind in family:
-        for call in _calls(kind):
-            if _name(call) == "insert":
-                return ()
-            if not (_name(call).endswith("Step") or {"id", "done"} <= {each.arg for each in call.keywords}):
-                continue
-            given = _keyword(call, "id") or (call.args[0] if call.args else None)
-            if not isinstance(given, ast.Constant) or not isinstance(given.value, str) or given.value in ids:
-                return ()
-            ids.append(given.value)
-    return ids
-
-
-def _bound(body: Iterable[ast.AST]) -> _Bound:
-    """Return the names that statements bind, with every value each is given; None for a value that is not written."""
-    found: _Bound = defaultdict(list)
-    for target, value in _pairs(body):
-        if isinstance(target, ast.Name):
-            found[target.id].append(value)
+def _cells_after_the_first(scope: Scope, plugin: Plugin, function: Function) -> set[int]:
+    """Return cells that stand behind one that loads: the first brings the others with it."""
+    found: set[int] = set()
+    for parent in calls_in(function):
+        loads = False
+        for child in parent.args:
+            if loads:
+                found |= {id(each) for each in calls_in(child)}
+            address = keyword(child, "hx_get") if isinstance(child, ast.Call) else None
+            if address is not None and isinstance(child, ast.Call) and keyword(child, "hx_trigger") is not None:
+                loads = loads or _is_of_step(scope, plugin, child, address)
     return found
 
 
-def _pairs(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.expr, ast.expr | None]]:
-    for node in nodes:
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                yield from _unpacked(target, node.value)
-        elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
-            yield node.target, node.value
-        elif isinstance(node, ast.AugAssign):
-            yield node.target, None
+def _changed_later(function: Function) -> set[int]:
+    """Return elements that get a name by which something is done to them, so that they are not all there is."""
+    used = {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Attribute | ast.Subscript)}
+    used |= {id(call.func) for call in calls_in(function)}
+    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and id(node) in used}
+    return {
+        id(node.value)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+        and any(isinstance(each, ast.Name) and each.id in names for each in node.targets)
+    }
 
 
-def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr | None]]:
-    if not isinstance(target, ast.Tuple | ast.List):
-        yield target, value
-        return
-    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else []
-    is_even = len(parts) == len(target.elts) and not any(isinstance(each, ast.Starred) for each in target.elts)
-    for number, each in enumerate(target.elts):
-        if is_even:
-            yield from _unpacked(each, parts[number])
+def _no_loader(plugin: Plugin, name: str) -> _Found:
+    """Find answers that show a step as done or locked, and end there."""
+    handler, submit = plugin.methods[name], plugin.methods.get(f"{name}_submit")
+    locked = {id(each) for each in _locked_answers(plugin.scope(handler), handler)}
+    for function in (handler, submit):
+        scope = plugin.scope(function)
+        for answer in _answers(function.body) if function is not None else ():
+            shows = any(name_of(call) in _DONE for call in calls_in(answer)) or id(answer) in locked
+            if shows and not _goes_on(scope, answer):
+                yield answer.lineno, "E001", _NO_LOADER
+
+
+def _locked_answers(scope: Scope, handler: Function) -> Iterator[ast.expr]:
+    """Yield the elements that a step answers with in a locked run."""
+    for decision in _decisions(handler.body):
+        if _asks_if_locked(scope, decision.test) and not _is_denied(decision.test):
+            yield from (each for each in _answers(decision.body) if _is_box(each))
+            return
+
+
+def _is_box(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and name_of(node) in _BOXES
+
+
+def _goes_on(scope: Scope, node: ast.expr, depth: int = 12) -> bool:
+    """Tell whether something in an element loads, waits for a person, or is not known; text does none of it."""
+    for each, inner in scope.ends(node):
+        if isinstance(each, ast.Constant):
+            goes_on = "hx-" in str(each.value)
+        elif isinstance(each, ast.JoinedStr | ast.BinOp):
+            goes_on = "hx-" in ast.unparse(each)
+        elif isinstance(each, ast.List | ast.Tuple):
+            goes_on = any(_goes_on(inner, part, depth - 1) for part in each.elts)
         else:
-            yield each, None
+            goes_on = not isinstance(each, ast.Call) or depth == 0 or _call_goes_on(inner, each, depth - 1)
+        if goes_on:
+            return True
+    return False
 
 
-class _Scope:
-    """What the names and expressions of a function can be; of no function: those beside and in the class."""
+def _call_goes_on(scope: Scope, call: ast.Call, depth: int) -> bool:
+    name = name_of(call)
+    given = {each.arg or "": each.value for each in call.keywords}
+    if any(each.startswith(_ASKS) for each in given) or _is_open(call) or "next_step_id" in given:
+        return True
+    if "no-chain-reaction" in ast.unparse(call):
+        return True
+    if name in _TEXT:
+        return False
+    if name in _ALONE:
+        return any(_goes_on(scope, given[each], depth) for each in ("widget", "content") if each in given)
+    parts = [*call.args, *(given[each] for each in ("header", "footer") if each in given)]
+    return name not in _BOXES or any(_goes_on(scope, part, depth) for part in parts)
 
-    def __init__(self, plugin: _Plugin, function: _Function | None) -> None:
-        self.plugin, self.function = plugin, function
-        self.names = self._names(function) if function is not None else {}
-        self._ends: dict[int, list[tuple[ast.expr, _Scope]]] = {}
-        self._texts: dict[int, frozenset[str] | None] = {}
 
-    def _names(self, function: _Function) -> _Bound:
-        names = _bound(ast.walk(function))
-        written = {id(target) for target, _ in _pairs(ast.walk(function))}
+# E002: a handler does not take the request
+
+
+def _no_request(plugin: Plugin) -> _Found:
+    workflow = {*_HANDLERS, *plugin.step_handlers, *(f"{name}_submit" for name in plugin.step_handlers)}
+    expected = workflow if plugin.step_handlers else {"landing"}
+    handlers = expected | _handed_out(plugin)
+    for name, method in plugin.methods.items():
+        if name not in handlers or not _lacks_request(method, is_expected=name in expected):
+            continue
+        kind = "async def" if isinstance(method, ast.AsyncFunctionDef) else "def"
+        yield (
+            method.lineno,
+            "E002",
+            f"The host hands a request to {name}, which does not take one. Write {kind}" + (f" {name}(self, request)."),
+        )
+
+
+def _handed_out(plugin: Plugin) -> set[str]:
+    """Return methods that are handed to somebody who calls them: most likely they are registered."""
+    called = {id(call.func) for method in plugin.methods.values() for call in calls_in(method)}
+    return {
+        node.attr
+        for method in plugin.methods.values()
+        for node in ast.walk(method)
+        if isinstance(node, ast.Attribute) and id(node) not in called and ast.unparse(node.value) == "self"
+    }
+
+
+def _lacks_request(method: Function, *, is_expected: bool) -> bool:
+    if method.decorator_list:
+        return False
+    own = parameters(method)[1:]
+    positional = [*method.args.posonlyargs, *method.args.args][1:]
+    if method.name == "landing":  # Called with the request alone, whatever its parameter is called.
+        return not positional and method.args.vararg is None
+    if method.args.vararg or method.args.kwarg or any(_is_request(each) for each in own):
+        return False
+    return _uses_request(method) or (is_expected and not own)
+
+
+def _is_request(parameter: ast.arg) -> bool:
+    annotation = ast.unparse(parameter.annotation) if parameter.annotation is not None else ""
+    return "request".startswith(parameter.arg.lower()) or "Request" in annotation
+
+
+def _uses_request(method: Function) -> bool:
+    """Tell whether a method uses the name without having it from anywhere."""
+    names = [node for node in ast.walk(method) if isinstance(node, ast.Name) and node.id == "request"]
+    inner = {each.arg for node in ast.walk(method) if isinstance(node, ast.arguments) for each in node.args}
+    return bool(names) and all(isinstance(node.ctx, ast.Load) for node in names) and "request" not in inner
+
+
+# E003: the answer to a form goes to the wrong place
+
+
+def _wrong_target(plugin: Plugin) -> _Found:
+    inherits = _inherits_targets(plugin)
+    for function in plugin.methods.values():
+        scope = plugin.scope(function)
+        for call in calls_in(function):
+            steps = _submitted(scope, plugin, call)
+            if not steps or _is_open(call):
+                continue
+            right = " or ".join(repr(f"#{step}") for step in sorted(steps))
+            target = keyword(call, "hx_target")
+            targets = scope.texts(target or keyword(call, "target_id"))
+            if target is None and keyword(call, "target_id") is None:
+                if name_of(call) == "Form" and not inherits and keyword(call, "hx_swap") is None:
+                    message = f"The answer to this form is put into the form itself. Add hx_target={right}."
+                    yield call.lineno, "E003", message
+            elif targets and all(_is_elsewhere(plugin, each, steps, is_id=target is None) for each in targets):
+                shown = " or ".join(sorted(map(repr, targets)))
+                message = f"The answer to this form goes to {shown}, not to its step. Write hx_target={right}."
+                yield (target or call).lineno, "E003", message
+
+
+def _submitted(scope: Scope, plugin: Plugin, call: ast.Call) -> set[str]:
+    """Return the steps an element sends its form to; none where one of its addresses is another or not known."""
+    addresses = scope.texts(keyword(call, "hx_post")) or ()
+    ends = {each.rpartition("/")[2] for each in addresses}
+    steps = {end.removesuffix("_submit") for end in ends if end.endswith("_submit")}
+    return steps if len(steps) == len(ends) and steps <= plugin.step_ids else set()
+
+
+def _is_elsewhere(plugin: Plugin, target: str, steps: Iterable[str], *, is_id: bool) -> bool:
+    """Tell whether a target is another step, a step's name without its sign, or nowhere in the file."""
+    name = target if is_id else target.removeprefix("#")
+    if name in steps:
+        return not is_id and target == name  # Without the sign it means a tag.
+    if name in plugin.step_ids:
+        return True
+    is_simple = (is_id or target != name) and re.fullmatch(r"[\w-]+", name) is not None
+    return is_simple and not name.endswith("-container") and name != "grid-left-content" and not _has_id(plugin, name)
+
+
+def _has_id(plugin: Plugin, name: str) -> bool:
+    """Tell whether something in the file may have an id."""
+    if re.search(rf"""\bid\s*=\s*\\?["']{re.escape(name)}\\?["']""", plugin.source):
+        return True
+    for function in [*plugin.methods.values(), *plugin.functions.values()]:
+        scope = plugin.scope(function)
+        for call in calls_in(function):
+            given = keyword(call, "id")
+            texts = scope.texts(given) if given is not None else frozenset()
+            if texts is None or name in texts or _is_open(call):
+                return True
+    return False
+
+
+def _inherits_targets(plugin: Plugin) -> bool:
+    """Tell whether a target can come from elsewhere: from an element around the form, or with the answer."""
+    sends = {"hx_get", "hx_post", "hx_put", "hx_patch", "hx_delete"}
+    for call in calls_in(plugin.tree):
+        given = {each.arg or "" for each in call.keywords}
+        if given & {"hx_target", "target_id"} and not given & sends:
+            return True
+    return "hx-retarget" in plugin.source.lower().replace("_", "-")
+
+
+# E004: an empty key does not lead to a new one
+
+
+def _no_refresh(plugin: Plugin) -> _Found:
+    init = plugin.methods.get("init")
+    if init is None:
+        return
+    reached = _reached(plugin, init)
+    text = "\n".join(ast.unparse(each) for each in reached).lower().replace("_", "-")
+    if "hx-refresh" in text or "refresh=" in text or _names_refresh(plugin, reached):
+        return
+    scope = plugin.scope(init)
+    asked = [node for node in ast.walk(init) if isinstance(node, ast.expr) and _is_key_of_form(node)]
+    empties = [each for each in ast.walk(init) if isinstance(each, ast.If) and _asks_if_empty(scope, each.test)]
+    if not asked or any(_may_offer(plugin, each) for each in empties) or _offers_in_passing(init):
+        return
+    yield min(each.lineno for each in empties or asked), "E004", _NO_REFRESH
+
+
+def _reached(plugin: Plugin, start: Function) -> list[Function]:
+    """Return a method with those of the same file that it calls."""
+    found = [start]
+    for function in found:
+        for call in calls_in(function):
+            is_own = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self"
+            known = plugin.methods if is_own else plugin.functions
+            called = known.get(name_of(call))
+            if called is not None and called not in found and name_of(call) != "landing":
+                found.append(called)
+    return found
+
+
+def _names_refresh(plugin: Plugin, functions: Iterable[Function]) -> bool:
+    """Tell whether one of the names that functions use stands for something that has the header in it."""
+    for function in functions:
         for node in ast.walk(function):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in written:
-                names[node.id].append(None)  # Of a loop, a `with`, or a tuple.
-        positional = [*function.args.posonlyargs, *function.args.args]
-        defaults = dict(zip([each.arg for each in positional][::-1], function.args.defaults[::-1], strict=False))
-        for each in _parameters(function):
-            # The host hands in nothing that has a default, unless it knows its name.
-            names[each.arg].append(defaults.get(each.arg) if function.name == "__init__" else None)
-        return names
+            named = isinstance(node, ast.Name | ast.Attribute)
+            for end, _ in plugin.scope(function).ends(node) if named and isinstance(node, ast.expr) else ():
+                if end is not node and "hx-refresh" in ast.unparse(end).lower().replace("_", "-"):
+                    return True
+    return False
 
-    def ends(self, node: ast.expr) -> list[tuple[ast.expr, _Scope]]:
-        """Return what an expression can be once names and choices are followed; itself where they lead nowhere."""
-        if id(node) not in self._ends:
-            self._ends[id(node)] = [(node, self)]  # For one that leads back to itself.
-            found = [end for value, scope in self._steps_from(node) for end in scope.ends(value)]
-            if 0 < len(found) <= _MOST:
-                self._ends[id(node)] = found
-        return self._ends[id(node)]
 
-    def _steps_from(self, node: ast.expr) -> list[tuple[ast.expr, _Scope]]:
-        if isinstance(node, ast.IfExp):
-            return [(node.body, self), (node.orelse, self)]
-        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
-            return [(each, self) for each in node.values]
-        if isinstance(node, ast.NamedExpr | ast.Await):
-            return [(node.value, self)]
-        values: list[tuple[ast.expr | None, _Scope]] = []
-        if isinstance(node, ast.Name) and node.id in self.names:
-            values = [(value, self) for value in self.names[node.id]]
-        elif isinstance(node, ast.Name):
-            values = [(value, _Scope(self.plugin, None)) for value in self.plugin.constants.get(node.id, [])]
-        elif isinstance(node, ast.Attribute) and _is_self(node.value):
-            values = [(value, _Scope(self.plugin, where)) for value, where in self.plugin.attributes.get(node.attr, [])]
-        known = [(value, scope) for value, scope in values if value is not None]
-        return known if len(known) == len(values) else []
+def _is_key_of_form(node: ast.expr) -> bool:
+    """Tell whether an expression takes the key out of what was sent."""
+    if isinstance(node, ast.Call) and name_of(node) == "get" and isinstance(node.func, ast.Attribute) and node.args:
+        holder, key = node.func.value, node.args[0]
+    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+        holder, key = node.value, node.slice
+    else:
+        return False
+    is_store = ast.unparse(holder).rpartition(".")[2] == "db"
+    return isinstance(key, ast.Constant) and key.value == "pipeline_id" and not is_store
 
-    def texts(self, node: ast.expr | None) -> frozenset[str] | None:
-        """Return the texts an expression can be, or None where they are not known."""
-        if node is None:
-            return None
-        if id(node) not in self._texts:
-            self._texts[id(node)] = None  # For one that leads back to itself.
-            self._texts[id(node)] = self._texts_of(node)
-        return self._texts[id(node)]
 
-    def _texts_of(self, node: ast.expr) -> frozenset[str] | None:
-        ends = self.ends(node)
-        if ends != [(node, self)]:
-            return _union(scope.texts(end) for end, scope in ends)
-        if isinstance(node, ast.Constant):
-            return frozenset({node.value}) if isinstance(node.value, str) else None
-        if isinstance(node, ast.JoinedStr):
-            return self._joined([each.value if isinstance(each, ast.FormattedValue) else each for each in node.values])
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            return self._joined([node.left, node.right])
-        if isinstance(node, ast.Attribute) and node.attr == "id":
-            return self.step_of(node.value)
-        return None
+def _asks_if_empty(scope: Scope, test: ast.expr) -> bool:
+    return any(isinstance(each, ast.expr) and _is_key_of_form(each) for each in _looked_into(scope, test))
 
-    def _joined(self, parts: Sequence[ast.expr]) -> frozenset[str] | None:
-        every = [self.texts(part) for part in parts]
-        if any(each is None for each in every):
-            return None
-        return _few("".join(each) for each in product(*[each or () for each in every]))
 
-    def step_of(self, node: ast.expr) -> frozenset[str] | None:
-        """Return the ids of the steps an expression can be."""
-        return _union(scope._step(end) for end, scope in self.ends(node))
+def _may_offer(plugin: Plugin, branch: ast.If) -> bool:
+    """Tell whether a branch makes a new key, or leaves the answer to something that is not in this file."""
+    for call in (call for each in [*branch.body, *branch.orelse] for call in calls_in(each)):
+        if name_of(call) == "generate_pipeline_key" and len(call.args) + len(call.keywords) == 1:
+            return True
+    for answer in _answers(branch.body):
+        called = answer.value if isinstance(answer, ast.Await) else answer
+        if isinstance(called, ast.Call) and isinstance(called.func, ast.Name):
+            name = called.func.id
+            if name not in _BOXES | _TEXT | {"Response", "HTMLResponse"} and name not in plugin.functions:
+                return True
+    return False
 
-    def _step(self, node: ast.expr) -> frozenset[str] | None:
-        if isinstance(node, ast.Subscript):
-            places = self._places(node.slice)
-            steps = self.plugin.steps
-            return _few(steps[each] for each in places if -len(steps) <= each < len(steps)) if places else None
-        if isinstance(node, ast.Call) and _name(node) == "next" and node.args:
-            for each in ast.walk(node.args[0]):
-                if isinstance(each, ast.Compare) and isinstance(each.left, ast.Attribute) and each.left.attr == "id":
-                    return self.texts(each.comparators[0])
-        return self.texts(_keyword(node, "id")) if isinstance(node, ast.Call) else None
 
-    def _places(self, node: ast.expr) -> set[int]:
-        """Return the places in the list of steps an index can mean; none where they are not known."""
-        places = [scope._place(end) for end, scope in self.ends(node)]
-        return {each for some in places for each in some} if all(places) else set()
+def _offers_in_passing(init: Function) -> bool:
+    """Tell whether a new key is made where there is none, in the midst of an expression: `typed or made`."""
+    return any(
+        name_of(call) == "generate_pipeline_key"
+        for node in ast.walk(init)
+        if isinstance(node, ast.BoolOp | ast.IfExp)
+        for call in calls_in(node)
+    ) or any(
+        isinstance(given, ast.BoolOp | ast.IfExp)
+        for call in calls_in(init)
+        if name_of(call) == "generate_pipeline_key"
+        for given in [*call.args, *(each.value for each in call.keywords)]
+    )
 
-    def _place(self, node: ast.expr) -> set[int]:
-        if isinstance(node, ast.Constant) and isinstance(node.value, int):
-            return {node.value}
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return {-each for each in self._places(node.operand)}
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-            sign = 1 if isinstance(node.op, ast.Add) else -1
-            right = self._places(node.right)
-            return {left + sign * each for left in self._places(node.left) for each in right}
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("steps_indices"):
-            steps = self.plugin.steps
-            return {steps.index(each) for each in self.texts(node.slice) or () if each in steps}
-        return set()
+
+# E005: the phases of a step are in the wrong order
+
+
+def _wrong_order(plugin: Plugin) -> _Found:
+    for name in plugin.step_handlers:
+        scope = plugin.scope(plugin.methods[name])
+        early: ast.expr | None = None
+        for decision in _decisions(plugin.methods[name].body):
+            if not list(_answers(decision.body)):
+                continue
+            if not _asks_if_locked(scope, decision.test):
+                early = early or (decision.test if _is_later_phase(scope, name, decision) else None)
+            elif not _is_denied(decision.test):
+                if early is not None:
+                    yield early.lineno, "E005", _TOO_EARLY
+                break
+
+
+def _decisions(body: Sequence[ast.stmt]) -> Iterator[ast.If]:
+    """Yield what a function asks, in the order it asks it, without what it asks inside of an answer."""
+    for statement in body:
+        if isinstance(statement, ast.If):
+            yield statement
+            yield from _decisions(statement.orelse)
+        elif isinstance(statement, ast.Try | ast.With | ast.AsyncWith):
+            yield from _decisions(statement.body)
+
+
+def _is_later_phase(scope: Scope, step: str, decision: ast.If) -> bool:
+    """Tell whether a branch shows a step as done, or its form."""
+    if any(
+        isinstance(each, ast.Constant) and each.value == "_revert_target" for each in _looked_into(scope, decision.test)
+    ):
+        return True
+    for call in (call for each in decision.body for call in calls_in(each)):
+        if name_of(call) in _DONE or name_of(call) == "chain_reverter":
+            return True
+        posts = scope.texts(keyword(call, "hx_post"))
+        if posts and all(each.endswith(f"/{step}_submit") for each in posts):
+            return True
+    return False
+
+
+def _asks_if_locked(scope: Scope, test: ast.expr) -> bool:
+    compared = {
+        id(each)
+        for node in ast.walk(test)
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq)
+        for each in (node.left, *node.comparators)
+    }  # Of `step.done == 'finalized'`, which asks what kind of step it is.
+    for node in _looked_into(scope, test):
+        if isinstance(node, ast.Constant) and node.value in (FINALIZE, "finalized") and id(node) not in compared:
+            return True
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        if "finalized" in name or "locked" in name:
+            return True
+    return False
+
+
+def _is_denied(test: ast.expr) -> bool:
+    """Tell whether a question is whether something is not so."""
+    return any(isinstance(node, ast.Not | ast.NotIn | ast.Is) for node in ast.walk(test))
+
+
+# Parts
+
+
+def _looked_into(scope: Scope, test: ast.expr) -> Iterator[ast.AST]:
+    """Yield the parts of a question, with those of the names of the function that it uses."""
+    waiting, seen = [test], set()
+    while waiting:
+        for node in ast.walk(waiting.pop()):
+            yield node
+            if isinstance(node, ast.Name) and node.id not in seen:
+                seen.add(node.id)
+                waiting += [value for value in scope.names.get(node.id, []) if value is not None]
+
+
+def _answers(body: Sequence[ast.stmt]) -> Iterator[ast.expr]:
+    """Yield what statements return, without functions inside of them."""
+    for statement in body:
+        if isinstance(statement, ast.Return) and statement.value is not None:
+            yield statement.value
+        elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            for part in ("body", "orelse", "finalbody"):
+                yield from _answers(getattr(statement, part, []))
+            for handler in getattr(statement, "handlers", []):
+                yield from _answers(handler.body)
+
+
+def _is_open(call: ast.Call) -> bool:
+    """Tell whether an element has attributes that are not written out."""
+    return any(each.arg is None for each in call.keywords) or any(isinstance(each, ast.Dict) for each in call.args)

@@ -1,6 +1,6 @@
-"""A class-style plugin as its source has it: its methods and steps, and what its expressions can be, without running it.
+"""A class-style plugin as its source has it: its methods and steps, and what its expressions can be.
 
-What the source does not tell for certain is unknown; nothing here guesses.
+Nothing is run, and what the source does not tell for certain is unknown.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ class Plugin:
 
     def scope(self, function: Function | None) -> Scope:
         """Return what the names of a function are; of no function: those beside and in the class."""
-        return self.scopes.setdefault(id(function), Scope(self, function))
+        if id(function) not in self.scopes:
+            self.scopes[id(function)] = Scope(self, function)
+        return self.scopes[id(function)]
 
 
 def plugin_in(source: str) -> Plugin | None:
@@ -115,7 +117,7 @@ def _steps(family: Iterable[ast.ClassDef]) -> Sequence[str]:
     """Return the ids of the steps, none where one is not written out or where their order is made by code."""
     ids: list[str] = []
     for call in (call for kind in family for call in calls_in(kind)):
-        if name_of(call) == "insert":
+        if ast.unparse(call.func).endswith("steps.insert"):
             return ()
         if not name_of(call).endswith("Step") and not {"id", "done"} <= {each.arg for each in call.keywords}:
             continue
@@ -134,6 +136,7 @@ class Scope:
         self.names = _names(function) if function is not None else {}
         self._ends: dict[int, list[tuple[ast.expr, Scope]]] = {}
         self._texts: dict[int, Texts] = {}
+        self._places: dict[int, set[int]] = {}
 
     def ends(self, node: ast.expr) -> list[tuple[ast.expr, Scope]]:
         """Return what an expression can be once names and choices are followed; itself where they lead nowhere."""
@@ -192,10 +195,10 @@ class Scope:
         return _few("".join(each) for each in product(*known)) if len(known) == len(every) else None
 
     def step(self, node: ast.expr) -> Texts:
-        """Return the ids of the steps that an expression can be, names and choices already followed."""
+        """Return the ids of the steps that the end of an expression can be."""
         if isinstance(node, ast.Subscript):
             steps = self._plugin.steps
-            return _few(steps[each] for each in self._places(node.slice) if -len(steps) <= each < len(steps)) or None
+            return _few(steps[each] for each in self.places(node.slice) if -len(steps) <= each < len(steps)) or None
         if not isinstance(node, ast.Call):
             return None
         if name_of(node) == "next" and node.args:
@@ -203,21 +206,26 @@ class Scope:
             return self.texts(compared[0].comparators[0]) if len(compared) == 1 else None
         return self.texts(keyword(node, "id"))
 
-    def _places(self, node: ast.expr) -> set[int]:
+    def places(self, node: ast.expr) -> set[int]:
         """Return the places in the list of steps that an index can mean; none where they are not known."""
-        places = [scope.place(end) for end, scope in self.ends(node)]
-        return {each for some in places for each in some} if all(places) else set()
+        if id(node) not in self._places:
+            self._places[id(node)] = set()  # For one that leads back to itself.
+            self._places[id(node)] = self._places_of(node)
+        return self._places[id(node)]
 
-    def place(self, node: ast.expr) -> set[int]:
-        """Return the places that an expression can mean, names and choices already followed."""
+    def _places_of(self, node: ast.expr) -> set[int]:
+        ends = self.ends(node)
+        if ends != [(node, self)]:
+            places = [scope.places(end) for end, scope in ends]
+            return {each for some in places for each in some} if all(places) else set()
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
             return {node.value}
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return {-each for each in self._places(node.operand)}
+            return {-each for each in self.places(node.operand)}
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
             sign = 1 if isinstance(node.op, ast.Add) else -1
-            right = self._places(node.right)
-            return {left + sign * each for left in self._places(node.left) for each in right}
+            right = self.places(node.right)
+            return {left + sign * each for left in self.places(node.left) for each in right}
         if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("steps_indices"):
             steps = self._plugin.steps
             return {steps.index(each) for each in self.texts(node.slice) or () if each in steps}
@@ -305,5 +313,5 @@ def _union(texts: Iterable[Texts]) -> Texts:
 
 
 def _few(texts: Iterable[str]) -> Texts:
-    found = frozenset(islice(texts, _MOST + 1))
-    return found if len(found) <= _MOST else None
+    found = list(islice(texts, _MOST + 1))
+    return frozenset(found) if len(found) <= _MOST else None

@@ -61,6 +61,11 @@ class Assets:
             raise AssetsMissingError from error
         self.addresses = {name: STATIC + file for name, file in manifest.items()}
 
+    def text(self, name: str) -> str:
+        """Return what is in a file, "" where it was not built."""
+        file = self.addresses.get(name, "").removeprefix(STATIC)
+        return self._files[file].encodings[""].decode() if file in self._files else ""
+
     def answer(self, request: Request) -> Response:
         """Return a file in the best encoding the browser takes, or 404. Only names of the build exist here."""
         asset = self._files.get(request.path_params["file"])

@@ -78,7 +78,7 @@ async def page(visit: Visit, plugin: Plugin, key: str | None = None) -> Response
     """Return the page of a class-style app, with a run where one is named."""
     app = plugin.app
     assert isinstance(app, ExplicitApp)  # noqa: S101 - checked by the caller
-    now, row = await _current(visit, app, key)
+    now, row, _ = await _current(visit, app, key)
     if key is not None and row is None:
         raise RunNotFoundError(key)
     now.key = key  # The address says what a page is about, whatever the tab did before.
@@ -104,7 +104,7 @@ async def page(visit: Visit, plugin: Plugin, key: str | None = None) -> Response
 
 async def next_key(visit: Visit, app: ExplicitApp) -> str:
     """Return the next free key of an app, for the profile the person chose."""
-    now, _ = await _current(visit, app, None)
+    now, _, _ = await _current(visit, app, None)
     return await _explicit(visit.site).host().next_key(app, now)
 
 
@@ -112,10 +112,10 @@ async def _called(visit: Visit, app: ExplicitApp, route: PluginRoute, given: dic
     """Call a handler of a plugin and answer with what it returns, unless the store refused what it wrote."""
     if visit.request.headers.get("sec-fetch-site") not in (None, "same-origin", "none"):
         raise HTTPException(403, "This address answers our own pages only.")
-    now, row = await _current(visit, app, None)
+    now, row, was_taken = await _current(visit, app, None)
     request, host = await _for_plugin(visit), _explicit(visit.site).host()
     nonce = _nonce(visit)
-    if row is not None and now.submit is not None and await _was_taken(visit, row, now.submit):
+    if row is not None and was_taken:  # The same form again: its handler is not called twice.
         return await _answer(visit, app, await host.anew(app, request, now, nonce), row, retarget=True)
     try:
         made = await host.call(app, route.handler, request, given, now, nonce)
@@ -128,11 +128,6 @@ async def _called(visit: Visit, app: ExplicitApp, route: PluginRoute, given: dic
     if now.refusal is not None:
         return await _refused(visit, app, now, request)
     return await _answer(visit, app, made, row)
-
-
-async def _was_taken(visit: Visit, row: RunRow, submit: str) -> bool:
-    """Tell whether this form was taken before: then its handler is not called again."""
-    return await visit.site.db.read(lookups.by_submit, row.id, submit) is not None
 
 
 async def _answer(
@@ -194,15 +189,19 @@ def _reason(error: Any) -> str:
     return "This run is locked, so nothing was saved. Unlock it, or go on in a copy of it."
 
 
-async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Current, RunRow | None]:
-    """Return what a request works on: the run its tab names, else the one in the address it came from."""
+async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Current, RunRow | None, bool]:
+    """Return what a request works on: the run its tab names, else the one in the address it came from.
+
+    And that run's row, and whether the form was taken before.
+    """
     sent = visit.request.headers
     run = sent.get("x-pipulate-run", "")
     wanted = key if key is not None else _key_of_page(visit, app)
-    profile, row = await visit.site.db.read(
-        _asked, visit.who.actor, app.name, run if key is None and _RUN.fullmatch(run) else None, wanted
-    )
     seen, submit = sent.get("x-pipulate-seen", ""), sent.get("x-pipulate-submit", "")
+    form = submit if visit.request.method == "POST" and _SUBMIT.fullmatch(submit) else None
+    profile, row, was_taken = await visit.site.db.read(
+        _asked, visit.who.actor, app.name, run if key is None and _RUN.fullmatch(run) else None, wanted, form
+    )
     now = Current(
         actor=visit.who.actor,
         app=app.name,
@@ -211,12 +210,14 @@ async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Cur
         key=row.key if row is not None else None,
         seen=int(seen) if row is not None and _VERSION.fullmatch(seen) else None,
         tab=visit.who.tab,
-        submit=submit if visit.request.method == "POST" and _SUBMIT.fullmatch(submit) else None,
+        submit=form,
     )
-    return now, row
+    return now, row, was_taken
 
 
-def _asked(tx: Transaction, actor: str, app: str, run: str | None, key: str | None) -> tuple[Profile, RunRow | None]:
+def _asked(
+    tx: Transaction, actor: str, app: str, run: str | None, key: str | None, form: str | None
+) -> tuple[Profile, RunRow | None, bool]:
     try:
         chosen = keyvalue.get(tx, "user", actor, "profile")
     except KeyError:
@@ -230,7 +231,10 @@ def _asked(tx: Transaction, actor: str, app: str, run: str | None, key: str | No
             row = lookups.by_key(tx, app, key, actor)
     except RunNotFoundError:
         row = None
-    return profile or Profile(profiles.DEFAULT_ID, profiles.DEFAULT_NAME), row if row and row.app == app else None
+    if row is not None and row.app != app:
+        row = None
+    was_taken = row is not None and form is not None and lookups.by_submit(tx, row.id, form) is not None
+    return profile or Profile(profiles.DEFAULT_ID, profiles.DEFAULT_NAME), row, was_taken
 
 
 def _key_of_page(visit: Visit, app: ExplicitApp) -> str | None:

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.storage import keyvalue, profiles
 from pipulate.ui.frame import apps_menu, profile_menu
-from pipulate.ui.html import input_
+from pipulate.ui.html import body, head, html, input_, meta, raw, script, title
 from pipulate.web import explicit
 from pipulate.web.runpage import elsewhere
 from pipulate.web.site import Visit, part
@@ -80,6 +80,24 @@ async def profiles_menu(visit: Visit) -> Response:
     """Return the menu of profiles."""
     facts = await visit.facts("")
     return part(profile_menu(visit.frame(facts)))
+
+
+async def sandbox(visit: Visit) -> Response:
+    """Return the page that code typed by people runs in: of no origin, with no network, in a frame of ours alone."""
+    nonce = visit.request.scope.get("nonce", "")
+    code = visit.site.assets.text("explicit-sandbox.js").replace("</", "<\\/")
+    page = html(
+        head(meta(charset="utf-8"), title("Code")), body(script(raw(code), nonce=nonce)), lang="en",
+    )  # fmt: skip
+    policy = (
+        f"sandbox allow-scripts; default-src 'none'; script-src 'nonce-{nonce}' 'unsafe-eval';"
+        " style-src 'unsafe-inline'; frame-ancestors 'self'"
+    )
+    return Response(
+        "<!doctype html>" + page,
+        headers={"content-security-policy": policy, "x-frame-options": "SAMEORIGIN"},
+        media_type="text/html; charset=utf-8",
+    )
 
 
 async def events(visit: Visit) -> Response:

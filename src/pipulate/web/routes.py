@@ -118,6 +118,7 @@ OLD_HOST = (
     Address("/refresh-app-menu", ("GET",), oldhost.app_menu, "page"),
     Address("/refresh-profile-menu", ("GET",), oldhost.profiles_menu, "page"),
     Address("/sse", ("GET",), oldhost.events, "page"),
+    Address("/-/sandbox", ("GET",), oldhost.sandbox, "part"),
 )
 
 
