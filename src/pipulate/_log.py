@@ -55,8 +55,8 @@ class _Aligned:
         time, level, name = str(event.pop("timestamp"))[11:19], event.pop("level"), event.pop("event")
         trace = event.pop("exception", None)
         fields = " ".join(f"{key}={value!r}" for key, value in event.items())
-        line = _visible(f"{time} {level:<7} {name:<26} {fields}".rstrip())
-        return "\n".join([line, *map(_visible, trace.split("\n"))]) if trace else line
+        line = visible(f"{time} {level:<7} {name:<26} {fields}".rstrip())
+        return "\n".join([line, *map(visible, trace.split("\n"))]) if trace else line
 
 
 class _Bridge(logging.Handler):
@@ -73,7 +73,7 @@ class _Bridge(logging.Handler):
             self.handleError(record)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Return text on one line with control codes, half surrogates and the like as backslash escapes."""
     if text.isprintable():
         return text

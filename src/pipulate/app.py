@@ -154,6 +154,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
         files,
         clock,
         stored=lambda written: on_loop(engine.heard, written),
+        tables=settings.state_tables,
         said=lambda conversation, seq: on_loop(bus.publish, MessagesAdded(conversation, seq)),
     )
     plugins = PluginHost(

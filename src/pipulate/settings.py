@@ -51,6 +51,11 @@ class Settings(BaseModel):
         default=10.0, description="Seconds after which a plugin that is still importing is reported as hanging."
     )
 
+    state_tables: bool = Field(
+        default=False,
+        description="For development: log the state of a class-style run as a table after each of its requests.",
+    )
+
     @field_validator("database_url")
     @classmethod
     def _is_a_database_we_know(cls, url: SecretStr | None) -> SecretStr | None:

@@ -30,6 +30,7 @@ class Explicit:
         *,
         stored: Callable[[Written], None],
         said: Callable[[str, int], None],
+        tables: bool = False,
     ) -> None:
         """Wire it up, and make the modules of the old host importable.
 
@@ -38,9 +39,11 @@ class Explicit:
             files: Where large values live.
             clock: The time.
             stored: Told of every change of a run, on the thread that made it.
+            tables: Whether each request logs the state of its run as a table.
             said: Told conversation and number of every new message, on the thread that wrote it.
         """
         self._open_db, self._parts = open_db, (files, clock, stored, said)
+        self._tables = tables
         self._lock = threading.Lock()
         self._host: Host | None = None
         self._withdraw = offer(old_host(self.host))
@@ -51,7 +54,7 @@ class Explicit:
             if self._host is None:
                 from pipulate.explicit.host import Host  # noqa: PLC0415 - imports FastHTML
 
-                self._host = Host(self._open_db(), *self._parts)
+                self._host = Host(self._open_db(), *self._parts, tables=self._tables)
             return self._host
 
     def read(self, module: ModuleType, address: str) -> ExplicitApp | None:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from pipulate._clock import Clock
 from pipulate._threads import Outcome
-from pipulate.explicit import chain, markup
+from pipulate.explicit import chain, logs, markup
 from pipulate.explicit.book import Book
 from pipulate.explicit.context import CURRENT, Current
 from pipulate.explicit.loading import ExplicitApp
@@ -64,8 +64,12 @@ class Host:
         clock: Clock,
         stored: Callable[[Written], None],
         said: Callable[[str, int], None],
+        *,
+        tables: bool = False,
     ) -> None:
-        """Wire it up and start the loop."""
+        """Wire it up and start the loop; with `tables`, each request logs the state of its run."""
+        logs.connect()
+        self._tables = tables
         self._speaker = Speaker(db, clock, said)
         self._book = Book(db, files, clock, stored)
         self.rt = Routes()
@@ -208,6 +212,8 @@ class Host:
             now.is_over = True
             spoken, now.spoken = now.spoken, []
             self._loop.call_soon(self._speaker.write, now, spoken)
+            if self._tables and now.key is not None:
+                logs.state_table(now.key, dict(self._book.read(now.key) or {}))
 
     async def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the plugins' loop and wait for it on the caller's."""
