@@ -74,7 +74,7 @@ def test_every_kind_of_event_is_documented() -> None:
 
 def test_every_event_of_the_log_is_documented() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "src" / "pipulate").rglob("*.py"))
-    logged = set(re.findall(r"_log\.\w+\(\s*\"([a-z_.]+)\"", sources)) | {"library.logged"}
+    logged = set(re.findall(r"_log\.\w+\(\s*(?:level, )?\"([a-z_.]+)\"", sources)) | {"library.logged"}
     written = (REFERENCE / "events.md").read_text().partition("## In the log")[2]
     assert set(re.findall(r"^\| `([\w.]+)` \|", written, re.MULTILINE)) == logged
 

@@ -12,6 +12,7 @@ from pipulate._log import LEVELS, get_logger, visible
 if TYPE_CHECKING:
     from loguru import Message, Record
 
+_log = get_logger()
 _FORMAT = (
     "<green>{time:HH:mm:ss}</green> <level>{level: <7}</level> <cyan>{extra[plugin]}</cyan> <level>{message}</level>\n"
 )
@@ -42,10 +43,9 @@ def _patched(record: Record) -> None:
 
 def _told(message: Message) -> None:
     record = message.record
-    level = record["level"].name.lower()
-    log = getattr(get_logger(), level if level in LEVELS else "info")
+    level = LEVELS.get(record["level"].name.lower(), LEVELS["info"])
     error = record["exception"]
-    log(
-        "plugin.said", plugin=record["extra"]["plugin"], text=record["message"],
+    _log.log(
+        level, "plugin.said", plugin=record["extra"]["plugin"], text=record["message"],
         exc_info=error.value if error is not None and error.value is not None else None,
     )  # fmt: skip
