@@ -48,6 +48,7 @@ class Current:
         refusal: What the store refused, whatever the handler made of it.
         filter: Column -> value, as the plugin asked the table to show.
         is_over: Whether the request was answered; what goes on afterwards waits for nobody.
+        nonce: Lets scripts of the plugin's own markup run in the page that asked.
     """
 
     actor: str
@@ -64,6 +65,7 @@ class Current:
     refusal: RunConflictError | RunLockedError | None = None
     filter: dict[str, Any] = field(default_factory=dict)
     is_over: bool = False
+    nonce: str = ""
 
     def work_on(self, key: str) -> None:
         """Go over to another run; what was seen was seen of the one before."""

@@ -9,7 +9,7 @@ The elements of FastHTML are written as FastHTML writes them, with these differe
 
 Markup that was declared as such (`NotStr`, `Safe`, a text that is a whole answer) is left as it is.
 
-A page that shows this grants its nonce in `script-src` and `style-src`, and `'unsafe-inline'` in `style-src-attr`; it
+A page that shows this grants its nonce in `script-src` and `'unsafe-inline'` in `style-src`; it
 runs those scripts of a swapped answer that carry the nonce, in their order, and no others.
 """
 

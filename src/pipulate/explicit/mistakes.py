@@ -25,7 +25,6 @@ from pipulate.workflows.findings import Finding
 _Found = Iterator[tuple[int, str, str]]
 
 _HANDLERS = ("landing", "init", "finalize", "unfinalize", "handle_revert")
-_CLICKED = {"A", "Button", "Form", "Input", "Label", "Li", "Option", "Select", "Summary", "Td", "Textarea", "Tr"}
 _BOXES = {"Article", "Card", "Container", "Div", "Fieldset", "Footer", "Grid", "Group", "Header", "Main", "Section"}
 _TEXT = {
     "A", "B", "Br", "Code", "Em", "H1", "H2", "H3", "H4", "H5", "H6", "Hr", "I", "Img", "Label", "Li", "P", "Pre",
@@ -84,7 +83,7 @@ def _no_load(plugin: Plugin) -> _Found:
 def _is_silent(scope: Scope, plugin: Plugin, call: ast.Call) -> bool:
     """Tell whether an element is a placeholder of a step that never asks for it."""
     address = keyword(call, "hx_get")
-    if address is None or call.args or name_of(call) in _CLICKED or _is_open(call):
+    if address is None or call.args or name_of(call) not in _BOXES or _is_open(call):
         return False
     trigger = keyword(call, "hx_trigger") or keyword(call, "data_hx_trigger")
     return (trigger is None or (isinstance(trigger, ast.Constant) and not trigger.value)) and _is_of_step(
@@ -95,7 +94,7 @@ def _is_silent(scope: Scope, plugin: Plugin, call: ast.Call) -> bool:
 def _is_of_step(scope: Scope, plugin: Plugin, call: ast.Call, address: ast.expr) -> bool:
     """Tell whether an element asks for a step: by the step's address, or by one that ends in its own id."""
     addresses = scope.texts(address)
-    if addresses is not None:
+    if addresses:
         return all(each.rpartition("/")[2] in plugin.step_ids for each in addresses)
     own, last = keyword(call, "id"), address.values[-1] if isinstance(address, ast.JoinedStr) else None
     return own is not None and isinstance(last, ast.FormattedValue) and ast.dump(last.value) == ast.dump(own)
@@ -188,17 +187,16 @@ def _call_goes_on(scope: Scope, call: ast.Call, depth: int) -> bool:
 
 def _no_request(plugin: Plugin) -> _Found:
     workflow = {*_HANDLERS, *plugin.step_handlers, *(f"{name}_submit" for name in plugin.step_handlers)}
-    expected = workflow if plugin.step_handlers else {"landing"}
+    expected = workflow if plugin.steps or plugin.step_handlers else {"landing"}
     handlers = expected | _handed_out(plugin)
     for name, method in plugin.methods.items():
-        if name not in handlers or not _lacks_request(method, is_expected=name in expected):
-            continue
-        kind = "async def" if isinstance(method, ast.AsyncFunctionDef) else "def"
-        yield (
-            method.lineno,
-            "E002",
-            f"The host hands a request to {name}, which does not take one. Write {kind}" + (f" {name}(self, request)."),
-        )
+        if name in handlers and _lacks_request(method, is_expected=name in expected):
+            written = f"{'async ' * isinstance(method, ast.AsyncFunctionDef)}def {name}(self, request)"
+            yield (
+                method.lineno,
+                "E002",
+                f"{name} does not take the request that the host hands to it. Write: {written}:",
+            )
 
 
 def _handed_out(plugin: Plugin) -> set[str]:
@@ -275,13 +273,13 @@ def _is_elsewhere(plugin: Plugin, target: str, steps: Iterable[str], *, is_id: b
         return not is_id and target == name  # Without the sign it means a tag.
     if name in plugin.step_ids:
         return True
-    is_simple = (is_id or target != name) and re.fullmatch(r"[\w-]+", name) is not None
-    return is_simple and not name.endswith("-container") and name != "grid-left-content" and not _has_id(plugin, name)
+    is_plain = (is_id or target != name) and re.fullmatch(r"[\w-]+", name) is not None
+    return is_plain and not name.endswith(("-container", "-content")) and not _has_id(plugin, name)
 
 
 def _has_id(plugin: Plugin, name: str) -> bool:
     """Tell whether something in the file may have an id."""
-    if re.search(rf"""\bid\s*=\s*\\?["']{re.escape(name)}\\?["']""", plugin.source):
+    if re.search(rf"""\bid\s*=\s*["'\\]*({re.escape(name)}\b|\{{)""", plugin.source):  # In markup that is text, too.
         return True
     for function in [*plugin.methods.values(), *plugin.functions.values()]:
         scope = plugin.scope(function)
@@ -399,14 +397,14 @@ def _wrong_order(plugin: Plugin) -> _Found:
         scope = plugin.scope(plugin.methods[name])
         early: ast.expr | None = None
         for decision in _decisions(plugin.methods[name].body):
-            if not list(_answers(decision.body)):
+            if not any(_answers(decision.body)):
                 continue
-            if not _asks_if_locked(scope, decision.test):
-                early = early or (decision.test if _is_later_phase(scope, name, decision) else None)
-            elif not _is_denied(decision.test):
-                if early is not None:
+            if _asks_if_locked(scope, decision.test):
+                if early is not None and not _is_denied(decision.test):
                     yield early.lineno, "E005", _TOO_EARLY
                 break
+            if early is None and _is_later_phase(scope, name, decision):
+                early = decision.test
 
 
 def _decisions(body: Sequence[ast.stmt]) -> Iterator[ast.If]:

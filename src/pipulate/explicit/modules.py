@@ -38,7 +38,7 @@ class Later:
 
     def __init__(self, *_: Any, **__: Any) -> None:
         kind = type(self).__name__
-        raise NotImplementedError(f"{kind} of the old host is not served by Pipulate yet; this plugin needs it.")
+        raise NotImplementedError(f"{kind} of the old host is not served by Pipulate yet, and this plugin needs it")
 
 
 def later(name: str) -> type[Later]:
@@ -59,6 +59,15 @@ class _Made(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module).update(self.modules[module.__name__]())
+
+
+def _to_xml(element: Any, *_: Any, **__: Any) -> str:
+    """Return elements as HTML: what a plugin answers as text is written as safely as what it answers as elements."""
+    from pipulate.explicit import markup  # noqa: PLC0415 - as below
+    from pipulate.explicit.context import current  # noqa: PLC0415
+
+    now = current()
+    return markup.render(element, nonce=now.nonce if now else "", top_level_str_is_markup=False)
 
 
 class _Completing(MetaPathFinder, Loader):
@@ -86,6 +95,7 @@ class _Completing(MetaPathFinder, Loader):
 
         for name in _ADDED:
             vars(module).setdefault(name, getattr(elements, name))
+        vars(module)["to_xml"] = _to_xml
 
 
 def offer(modules: dict[str, Names]) -> Callable[[], None]:

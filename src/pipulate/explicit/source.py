@@ -180,7 +180,9 @@ class Scope:
         if ends != [(node, self)]:
             return _union(scope.texts(end) for end, scope in ends)
         if isinstance(node, ast.Constant):
-            return frozenset({node.value}) if isinstance(node.value, str) else None
+            return (
+                frozenset({node.value}) if isinstance(node.value, str) else frozenset() if node.value is None else None
+            )
         if isinstance(node, ast.JoinedStr):
             return self._joined([each.value if isinstance(each, ast.FormattedValue) else each for each in node.values])
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):

@@ -25,7 +25,7 @@ from pipulate.ui.html import (
     span,
 )
 from pipulate.ui.results import result
-from pipulate.ui.run import RunPage, run_head
+from pipulate.ui.run import RunPage, bar, run_head
 from pipulate.ui.words import moment, person
 
 
@@ -82,7 +82,8 @@ def explicit_page(app: str, head: Html | None, content: Html, facts: Mapping[str
 
 def head_of(page: RunPage, *, oob: bool = False) -> Html:
     """Return the head of a run, alone or to be put in place beside another answer."""
-    return div(run_head(page), id="explicit-head", hx_swap_oob="true" if oob else None)
+    locked = bar(page) if page.view.row.locked_at is not None else None
+    return div(run_head(page), locked, id="explicit-head", hx_swap_oob="true" if oob else None)
 
 
 def refused(what: Refused, viewer: str, now: datetime) -> Html:

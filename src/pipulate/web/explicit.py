@@ -28,7 +28,7 @@ from pipulate.storage.ledger import RunRow
 from pipulate.storage.profiles import Profile
 from pipulate.ui.explicit import Refused, explicit_page, head_of
 from pipulate.ui.explicit import refused as refused_part
-from pipulate.ui.html import join
+from pipulate.ui.html import EMPTY, Html, join
 from pipulate.ui.run import RunPage
 from pipulate.web.errors import answered
 from pipulate.web.guard import policy
@@ -86,7 +86,7 @@ async def page(visit: Visit, plugin: Plugin, key: str | None = None) -> Response
     nonce: str = visit.request.scope.get("nonce", "")
     made = await _explicit(visit.site).host().page(app, request, now, nonce)
     if made.response is not None:
-        return await _passed_on(visit, made)
+        return _passed_on(visit, made.response, _run_headers(made.row), EMPTY)
     facts: dict[str, Any] = {}
     if row is not None:
         facts = {"data_run": row.id, "data_version": row.version, "data_key": row.key}
@@ -133,21 +133,27 @@ async def _called(visit: Visit, app: ExplicitApp, route: PluginRoute, given: dic
 async def _answer(
     visit: Visit, app: ExplicitApp, made: Answered, before: RunRow | None, *, retarget: bool = False
 ) -> Response:
+    headers, head = _run_headers(made.row), EMPTY
+    if visit.is_htmx and made.row is not None and _is_another(before, made.row):
+        head = head_of(await _run_page(visit, app, made.row), oob=True)
+        if before is None or before.id != made.row.id:
+            headers["hx-push-url"] = visit.site.address_of(made.row)
     if made.response is not None:
-        return await _passed_on(visit, made)
-    headers = _run_headers(made.row)
+        return _passed_on(visit, made.response, headers, head)
     if not visit.is_htmx:
         return await visit.page(
             app.title, explicit_page(app.name, None, made.content, {}, _libraries(visit.site)),
             headers=headers | _headers(visit.request.scope.get("nonce", "")), extras=("explicit.js", "explicit.css"),
         )  # fmt: skip
-    content = made.content
-    if made.row is not None and (before is None or before.id != made.row.id):
-        headers["hx-push-url"] = visit.site.address_of(made.row)
-        content = join(content, head_of(await _run_page(visit, app, made.row), oob=True))
     if retarget:
         headers |= {"hx-retarget": f"#{app.name}-container", "hx-reswap": "outerHTML"}
+    content = join(made.content, head)
     return Response(content.encode("utf-8", "replace"), 200, headers, "text/html; charset=utf-8")
+
+
+def _is_another(before: RunRow | None, now: RunRow) -> bool:
+    """Tell whether the head of the run has to be drawn anew: it is another run, or it was locked or unlocked."""
+    return before is None or before.id != now.id or (before.locked_at is None) != (now.locked_at is None)
 
 
 async def _refused(visit: Visit, app: ExplicitApp, now: Current, request: Request) -> Response:
@@ -211,6 +217,7 @@ async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Cur
         seen=int(seen) if row is not None and _VERSION.fullmatch(seen) else None,
         tab=visit.who.tab,
         submit=form,
+        nonce=_nonce(visit),
     )
     return now, row, was_taken
 
@@ -283,17 +290,20 @@ async def _for_plugin(visit: Visit) -> PluginRequest:
     return PluginRequest({**visit.request.scope, "headers": headers, "session": {}}, receive)
 
 
-async def _passed_on(visit: Visit, made: Answered) -> Response:
+def _passed_on(visit: Visit, given: Any, ours: dict[str, str], head: Html) -> Response:
     """Return what a handler answered itself, with the run named beside it."""
-    given: Any = made.response
-    headers = [(name, value) for name, value in given.raw_headers if name != b"set-cookie"]
+    is_markup = "html" in given.headers.get("content-type", "")
+    named = {name.encode() for name in ours} | {b"set-cookie", b"content-length"}
+    headers = [(name, value) for name, value in given.raw_headers if name not in named]
     if hasattr(given, "body_iterator") or not hasattr(given, "body"):
         stream = _explicit(visit.site).host().relay(given, visit.request.scope)
         answer: Response = StreamingResponse(stream, given.status_code)
     else:
-        answer = Response(given.body, given.status_code)
-    answer.raw_headers = [each for each in headers if each[0] not in (b"x-pipulate-run", b"x-pipulate-version")]
-    for name, value in _run_headers(made.row).items():
+        body = given.body + (head.encode("utf-8", "replace") if is_markup else b"")
+        answer = Response(body, given.status_code)
+        headers.append((b"content-length", str(len(body)).encode()))
+    answer.raw_headers = headers
+    for name, value in ours.items():
         answer.headers[name] = value
     return answer
 
@@ -303,13 +313,8 @@ def _run_headers(row: RunRow | None) -> dict[str, str]:
 
 
 def _headers(nonce: str) -> dict[str, str]:
-    """Return the policy of a page that shows markup of plugins: styles in attributes, and scripts with the nonce."""
-    ours = policy(nonce)
-    return {
-        "content-security-policy": ours.replace(
-            "style-src 'self'", f"style-src 'self' 'nonce-{nonce}'; style-src-attr 'unsafe-inline'"
-        )
-    }
+    """Return the policy of a page that shows markup of plugins: it may bring its own looks, but no code."""
+    return {"content-security-policy": policy(nonce).replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")}
 
 
 def _nonce(visit: Visit) -> str:
