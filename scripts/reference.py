@@ -176,6 +176,14 @@ def _default(info: FieldInfo) -> str:
 # Findings
 
 MEND = {
+    "E001": "End the answer with `Div(id=next_step_id, hx_get=f'/{app_name}/{next_step_id}', hx_trigger='load')`. The"
+    " form alone has none: there the chain waits for a person.",
+    "E002": "Give every handler the parameter `request`: `async def step_01(self, request)`.",
+    "E003": "Let the form of a step have the step's own id as target: `hx_target=f'#{step_id}'`.",
+    "E004": "Where `pipeline_id` is empty, return `Response('', headers={'HX-Refresh': 'true'})`. The page then offers"
+    " the next free key.",
+    "E005": "Ask in this order: `'finalized' in finalize_data`, then"
+    " `value and state.get('_revert_target') != step_id`. Else show the form.",
     "P001": "The message is Python's own, with the line. For a missing module, install it into the environment Pipulate"
     " runs in.",
     "P002": "Move what waits (a download, a model that is loaded) out of the top level of the file and into a step.",
@@ -217,6 +225,9 @@ $ pipulate plugins --check
 
 of which the second exits with 1 if there is any. A file with findings is disabled alone; if an earlier version of it
 was in use, that stays in use. A code keeps its meaning for ever.
+
+Codes that begin with `E` are common mistakes in class-style plugins. `--check` alone looks for them, in the source and
+without running it, and says only what it is sure of. They keep no file from being used.
 
 [[findings]]
 """

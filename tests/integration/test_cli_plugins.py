@@ -106,6 +106,7 @@ def test_plugins_lists_state_and_reason_with_file_and_line(folder: Path) -> None
         ["010_good.py", "good", "loaded"],
         ["020_bad.py", "-", "failed"],
         ["hello.py", "greeting", "loaded"],
+        ["hello_workflow.py", "hello", "loaded"],
         ["text_check.py", "text_check", "loaded"],
     ]
     assert reason == f"{folder}/plugins/020_bad.py:2: P001 ValueError: no\ufffd[2J luck.\n"
@@ -120,7 +121,7 @@ def test_plugins_check_ends_with_1_when_one_has_a_problem(folder: Path) -> None:
 
 def test_plugins_reads_another_folder_when_one_is_named(folder: Path, tmp_path: Path) -> None:
     names = [line["file"] for line in Shell(tmp_path)("plugins", "--plugins", "elsewhere", "--json").json]
-    assert names == ["hello.py", "text_check.py"]
+    assert names == ["hello.py", "hello_workflow.py", "text_check.py"]
 
 
 def test_plugins_for_scripts_stays_json_when_a_plugin_prints(folder: Path) -> None:

@@ -100,9 +100,10 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_the_built_front_end_files(wheel: Path) -> None:
     inside = {Path(name).name for name in zipfile.ZipFile(wheel).namelist() if "/web/static/" in name}
     kinds = {re.sub(r"-[0-9a-f]{12}", "", name) for name in inside}
-    assert kinds == {
-        f"{name}{packed}" for name in ("app.css", "app.js", "icon.svg") for packed in ("", ".br", ".gz")
-    } | {"manifest.json"}
+    names = ("app.css", "app.js", "icon.svg", "explicit.css", "explicit.js", "explicit-sandbox.js")
+    libraries = ("marked.js", "mermaid.js", "prism.js")
+    files = {f"{name}{packed}" for name in (*names, *libraries) for packed in ("", ".br", ".gz")}
+    assert kinds == files | {"manifest.json"}
 
 
 def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -102,7 +103,9 @@ class Browser:
         chunks = [body]
 
         async def receive() -> dict[str, Any]:
-            chunk = chunks.pop(0) if chunks else b""
+            if not chunks:
+                await asyncio.Event().wait()  # All was sent, and nobody hangs up.
+            chunk = chunks.pop(0)
             return {"type": "http.request", "body": chunk, "more_body": bool(chunks)}
 
         async def send(message: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
 @data_option
 @plugins_option
 @json_option
-@click.option("--check", is_flag=True, help="Exit with 1 if any plugin has a problem.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Look for common mistakes in class-style plugins too; exit with 1 if there is a problem.",
+)
 def plugins(data: Path | None, plugins: Path | None, as_json: bool, check: bool) -> None:
     """List the plugins, their state and what is wrong with them.
 
@@ -43,6 +48,8 @@ def plugins(data: Path | None, plugins: Path | None, as_json: bool, check: bool)
     settings = settings_from(data=data, plugins=plugins)
     answer = ask_server(settings, "plugins", {}) if plugins is None else None
     lines: list[dict[str, Any]] = answer["plugins"] if answer else _load(settings)
+    if check:
+        _look_for_mistakes(lines, settings)
     if as_json:
         show_json(lines)
     else:
@@ -61,6 +68,18 @@ def _show(lines: list[dict[str, Any]]) -> None:
         for finding in line["findings"]:
             where = f"{finding['file']}:{finding['line']}" if finding["line"] else finding["file"]
             say(f"\n{where}: {finding['code']} {finding['message']}")
+
+
+def _look_for_mistakes(lines: list[dict[str, Any]], settings: Any) -> None:
+    """Add to each plugin the mistakes that its source shows, without running it."""
+    from pipulate.app import IN_BOX  # noqa: PLC0415 - help needs none of this
+    from pipulate.explicit.mistakes import find  # noqa: PLC0415
+
+    for line in lines:
+        path = (IN_BOX if line["in_box"] else settings.plugins.resolve()) / line["file"]
+        with contextlib.suppress(OSError):  # What cannot be read is a finding already, or in another server's folder.
+            source = path.read_text(encoding="utf-8-sig", errors="replace")
+            line["findings"] += [asdict(finding) for finding in find(source, str(path))]
 
 
 def _load(settings: Any) -> list[dict[str, Any]]:

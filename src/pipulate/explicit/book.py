@@ -20,13 +20,14 @@ from pipulate.security.capability import OWNER
 from pipulate.storage import ledger, lifecycle, lookups, runs
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.files import FileStore
-from pipulate.storage.keys import check_key
+from pipulate.storage.keys import KEY_MAX, check_key, spelled
 from pipulate.storage.ledger import Author, RunRow, Written
 from pipulate.storage.runs import Change
 from pipulate.workflows import values
 
 FINALIZE, TARGET = "finalize", "_revert_target"
 _MARKS = frozenset({"created", "updated", TARGET, FINALIZE})
+_GONE = object()
 MOST_KEYS = 500
 """Most keys that are listed to choose from, newest first."""
 
@@ -114,11 +115,13 @@ class Book:
         """
         base = state.read if isinstance(state, StateDict) else self._base(key)
         before, run = base.state, base.run
+        stored = self._db.read_now(self._read, key)
+        there = stored.state if stored is not None else {}
         names = [name for name in {**before, **state} if name not in _MARKS]
         changes = [
             self._given(run, name, state[name]) if name in state else Change(name, None)
             for name in names
-            if name not in before or name not in state or before[name] != state[name]
+            if before.get(name, _GONE) != state.get(name, _GONE) != there.get(name, _GONE)
         ]
         is_locked, shall_lock = FINALIZE in before, bool((state.get(FINALIZE) or {}).get("finalized"))
         edits = state.get(TARGET) if state.get(TARGET) != before.get(TARGET) else None
@@ -141,27 +144,39 @@ class Book:
         if clears:
             change = Change(step, change.value, change.short, before, _not_refilled(steps, after))
         self._do(_write, base.run, [change], seen=self._seen(key, base), ends_edit=True, opens=order)
+        self._knows(key, {TARGET: _GONE, **dict.fromkeys(change.clears, _GONE), step: to_jsonable_python(value)})
 
     def clear_after(self, key: str, step: str, steps: Sequence[StepLike]) -> None:
         """Take the steps after one out of the state, unless they are to be refilled."""
         base = self._base(key)
         order = [each.id for each in steps]
         before, after = _around(order, step)
-        gone = [name for name in _not_refilled(steps, after) if name in base.state]
+        gone = _not_refilled(steps, after)
         changes = [Change(name, None, earlier=(*before, step)) for name in gone]
         self._do(_write, base.run, changes, seen=self._seen(key, base), opens=order)
+        self._knows(key, dict.fromkeys(gone, _GONE))
 
     def lock(self, key: str, more: Mapping[str, Any]) -> None:
         """Store some values and lock the run."""
         base = self._base(key)
         changes = [self._given(base.run, step, value) for step, value in more.items() if step not in _MARKS]
         self._do(_write, base.run, changes, locks=True, seen=self._seen(key, base))
+        self._knows(key, {**more, FINALIZE: {"finalized": True}})
 
     def unlock(self, key: str) -> None:
         """Unlock the run."""
         self._do(_write, self._base(key).run, [], unlocks=True, seen=None)
+        self._knows(key, {FINALIZE: _GONE})
 
     # Parts
+
+    def _knows(self, key: str, changed: Mapping[str, Any]) -> None:
+        """Take what this request changed into what it has read, so that it is not taken for a change once more."""
+        now = current()
+        if now is not None and key in now.reads:
+            read = now.reads[key]
+            state = {name: value for name, value in {**read.state, **changed}.items() if value is not _GONE}
+            now.reads[key] = Read(read.run, read.version, state)
 
     def _do(self, unit: Callable[..., tuple[int, Written]], run: str, *args: Any, **kwargs: Any) -> None:
         now = current()
@@ -172,7 +187,7 @@ class Book:
             first, written = self._db.write_now(unit, run, author, *args, **kwargs)
         except (RunConflictError, RunLockedError) as error:
             if now is not None:
-                now.refusal = error
+                now.refusal, now.refused = error, run
             raise
         if written.event is None:
             return
@@ -207,7 +222,7 @@ class Book:
         return now.seen if now is not None and now.key == key and now.seen is not None else base.version
 
     def _find(self, tx: Transaction, key: str) -> RunRow | None:
-        now = current()
+        now, key = current(), spelled(key, KEY_MAX)
         try:
             if now is not None:
                 return lookups.by_key(tx, now.app, key, now.actor)

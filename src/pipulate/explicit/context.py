@@ -46,6 +46,7 @@ class Current:
         own: Versions this request made.
         spoken: Messages that wait for the end of the request.
         refusal: What the store refused, whatever the handler made of it.
+        refused: Id of the run it was refused for.
         filter: Column -> value, as the plugin asked the table to show.
         is_over: Whether the request was answered; what goes on afterwards waits for nobody.
         nonce: Lets scripts of the plugin's own markup run in the page that asked.
@@ -63,6 +64,7 @@ class Current:
     own: set[int] = field(default_factory=set)
     spoken: list[Spoken] = field(default_factory=list)
     refusal: RunConflictError | RunLockedError | None = None
+    refused: str | None = None
     filter: dict[str, Any] = field(default_factory=dict)
     is_over: bool = False
     nonce: str = ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastcore.xml import FT
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from pipulate._clock import Clock
 from pipulate._threads import Outcome
@@ -164,8 +164,13 @@ class Host:
     async def _called(
         self, app: ExplicitApp, handler: Handler, request: Any, given: Mapping[str, str], now: Current, nonce: str
     ) -> Answered:
-        form = await _form_of(handler, request)
-        result = await _result(handler, arguments(handler, request, given, form))
+        try:
+            form = await _form_of(handler, request)
+            result = await _result(handler, arguments(handler, request, given, form))
+        finally:
+            await request.close()  # Files that were sent are the handler's for as long as it runs.
+        if isinstance(result, dict):
+            result = JSONResponse(result)
         if isinstance(result, Response):
             return Answered(response=result, row=self._row(now))
         return await self._drawn(app, result, request, now, nonce)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeGuard
 
 from pipulate.explicit.source import (
     FINALIZE,
@@ -31,8 +32,8 @@ _TEXT = {
     "Small", "Span", "Strong", "Ul",
 }  # fmt: skip
 _DONE = {"display_revert_header", "display_revert_widget"}
-_ALONE = _DONE | {"finalized_content", "tree_display"}  # Helpers that load nothing of their own accord.
-_ASKS = ("hx_", "data_hx_", "href", "onclick")
+_ELEMENTS = _BOXES | _TEXT | {"Response", "HTMLResponse"}
+_ASKS = ("hx_", "_hx_", "data_hx_", "href", "onclick")
 
 _NO_TRIGGER = "Nothing makes this element ask for its step, so the chain ends here. Add hx_trigger='load' to it."
 _NO_LOADER = (
@@ -60,7 +61,7 @@ def find(source: str, path: str) -> tuple[Finding, ...]:
         plugin = plugin_in(source)
         checks = (_no_load, _no_request, _wrong_target, _no_refresh, _wrong_order)
         found = {each for check in checks for each in check(plugin)} if plugin is not None else set()
-    except (SyntaxError, ValueError, RecursionError):  # What Python itself does not take, the import reports.
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # The last is what the parser says of deep nesting.
         return ()
     return tuple(Finding(code, message, path, line) for line, code, message in sorted(found))
 
@@ -69,14 +70,17 @@ def find(source: str, path: str) -> tuple[Finding, ...]:
 
 
 def _no_load(plugin: Plugin) -> _Found:
-    for function in plugin.methods.values():
+    handlers = _expected(plugin) | _handed_out(plugin)
+    for name, function in plugin.methods.items():
         scope = plugin.scope(function)
         excused = _cells_after_the_first(scope, plugin, function) | _changed_later(function)
+        if name not in handlers:  # What it returns, others can go on with.
+            excused |= {id(each) for each in _answers(function.body)}
         for call in calls_in(function):
             if id(call) not in excused and _is_silent(scope, plugin, call):
                 yield call.lineno, "E001", _NO_TRIGGER
     for name in plugin.step_handlers:
-        if not plugin.steps or plugin.steps[-1] != name:  # After the last there is nothing to load.
+        if name in plugin.steps[:-1]:  # After the last there is nothing to load.
             yield from _no_loader(plugin, name)
 
 
@@ -85,7 +89,7 @@ def _is_silent(scope: Scope, plugin: Plugin, call: ast.Call) -> bool:
     address = keyword(call, "hx_get")
     if address is None or call.args or name_of(call) not in _BOXES or _is_open(call):
         return False
-    trigger = keyword(call, "hx_trigger") or keyword(call, "data_hx_trigger")
+    trigger = keyword(call, "hx_trigger")
     return (trigger is None or (isinstance(trigger, ast.Constant) and not trigger.value)) and _is_of_step(
         scope, plugin, call, address
     )
@@ -151,52 +155,56 @@ def _is_box(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and name_of(node) in _BOXES
 
 
-def _goes_on(scope: Scope, node: ast.expr, depth: int = 12) -> bool:
-    """Tell whether something in an element loads, waits for a person, or is not known; text does none of it."""
-    for each, inner in scope.ends(node):
-        if isinstance(each, ast.Constant):
-            goes_on = "hx-" in str(each.value)
-        elif isinstance(each, ast.JoinedStr | ast.BinOp):
-            goes_on = "hx-" in ast.unparse(each)
-        elif isinstance(each, ast.List | ast.Tuple):
-            goes_on = any(_goes_on(inner, part, depth - 1) for part in each.elts)
-        else:
-            goes_on = not isinstance(each, ast.Call) or depth == 0 or _call_goes_on(inner, each, depth - 1)
-        if goes_on:
-            return True
+def _goes_on(scope: Scope, answer: ast.expr) -> bool:
+    """Tell whether something in an answer loads, waits for a person, or is not known; text does none of it."""
+    waiting, seen = [(answer, scope)], set()
+    while waiting:
+        node, inner = waiting.pop()
+        for each, where in inner.ends(node) if id(node) not in seen else ():
+            parts = _parts(each)
+            if parts is None:
+                return True
+            waiting += [(part, where) for part in parts]
+        seen.add(id(node))
     return False
 
 
-def _call_goes_on(scope: Scope, call: ast.Call, depth: int) -> bool:
-    name = name_of(call)
-    given = {each.arg or "": each.value for each in call.keywords}
-    if any(each.startswith(_ASKS) for each in given) or _is_open(call) or "next_step_id" in given:
-        return True
-    if "no-chain-reaction" in ast.unparse(call):
-        return True
+def _parts(node: ast.expr) -> Sequence[ast.expr] | None:
+    """Return what in a part of an answer is to be looked at; None where it goes on from here, or may."""
+    if isinstance(node, ast.List | ast.Tuple):
+        return node.elts
+    if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
+        return None if "hx-" in ast.unparse(node) else ()
+    if not isinstance(node, ast.Call) or "no-chain-reaction" in ast.unparse(node):
+        return None
+    name, given = name_of(node), {each.arg or "": each.value for each in node.keywords}
+    if any(each.startswith(_ASKS) for each in given) or _is_open(node) or "next_step_id" in given:
+        return None
+    if name in _DONE:
+        return [*node.args[4:5], *(given[each] for each in ("widget", "finalized_content") if each in given)]
     if name in _TEXT:
-        return False
-    if name in _ALONE:
-        return any(_goes_on(scope, given[each], depth) for each in ("widget", "content") if each in given)
-    parts = [*call.args, *(given[each] for each in ("header", "footer") if each in given)]
-    return name not in _BOXES or any(_goes_on(scope, part, depth) for part in parts)
+        return None if "hx_" in ast.unparse(node) else ()
+    return [*node.args, *(given[each] for each in ("header", "footer") if each in given)] if name in _BOXES else None
 
 
 # E002: a handler does not take the request
 
 
 def _no_request(plugin: Plugin) -> _Found:
-    workflow = {*_HANDLERS, *plugin.step_handlers, *(f"{name}_submit" for name in plugin.step_handlers)}
-    expected = workflow if plugin.steps or plugin.step_handlers else {"landing"}
-    handlers = expected | _handed_out(plugin)
-    for name, method in plugin.methods.items():
-        if name in handlers and _lacks_request(method, is_expected=name in expected):
-            written = f"{'async ' * isinstance(method, ast.AsyncFunctionDef)}def {name}(self, request)"
-            yield (
-                method.lineno,
-                "E002",
-                f"{name} does not take the request that the host hands to it. Write: {written}:",
-            )
+    expected = _expected(plugin)
+    for name in expected | _handed_out(plugin):
+        method = plugin.methods[name]
+        if _lacks_request(plugin, method, is_expected=name in expected):
+            written = f"{'async ' * isinstance(method, ast.AsyncFunctionDef)}def {name}(self, request):"
+            yield method.lineno, "E002", f"{name} does not take the request that the host hands to it. Write: {written}"
+
+
+def _expected(plugin: Plugin) -> set[str]:
+    """Return the methods that are handlers by their names."""
+    if not plugin.steps and not plugin.step_handlers:
+        return {"landing"} & set(plugin.methods)
+    steps = plugin.step_handlers
+    return {*_HANDLERS, *steps, *(f"{name}_submit" for name in steps)} & set(plugin.methods)
 
 
 def _handed_out(plugin: Plugin) -> set[str]:
@@ -207,10 +215,10 @@ def _handed_out(plugin: Plugin) -> set[str]:
         for method in plugin.methods.values()
         for node in ast.walk(method)
         if isinstance(node, ast.Attribute) and id(node) not in called and ast.unparse(node.value) == "self"
-    }
+    } & set(plugin.methods)
 
 
-def _lacks_request(method: Function, *, is_expected: bool) -> bool:
+def _lacks_request(plugin: Plugin, method: Function, *, is_expected: bool) -> bool:
     if method.decorator_list:
         return False
     own = parameters(method)[1:]
@@ -219,7 +227,7 @@ def _lacks_request(method: Function, *, is_expected: bool) -> bool:
         return not positional and method.args.vararg is None
     if method.args.vararg or method.args.kwarg or any(_is_request(each) for each in own):
         return False
-    return _uses_request(method) or (is_expected and not own)
+    return _uses_request(plugin, method) or (is_expected and not own)
 
 
 def _is_request(parameter: ast.arg) -> bool:
@@ -227,10 +235,14 @@ def _is_request(parameter: ast.arg) -> bool:
     return "request".startswith(parameter.arg.lower()) or "Request" in annotation
 
 
-def _uses_request(method: Function) -> bool:
+def _uses_request(plugin: Plugin, method: Function) -> bool:
     """Tell whether a method uses the name without having it from anywhere."""
+    if "request" in plugin.constants or re.search(r"\bimport\b.*\brequest\b", plugin.source):
+        return False
     names = [node for node in ast.walk(method) if isinstance(node, ast.Name) and node.id == "request"]
-    inner = {each.arg for node in ast.walk(method) if isinstance(node, ast.arguments) for each in node.args}
+    inner = {
+        each.arg for node in ast.walk(method) if isinstance(node, Function | ast.Lambda) for each in parameters(node)
+    }
     return bool(names) and all(isinstance(node.ctx, ast.Load) for node in names) and "request" not in inner
 
 
@@ -306,18 +318,14 @@ def _inherits_targets(plugin: Plugin) -> bool:
 
 def _no_refresh(plugin: Plugin) -> _Found:
     init = plugin.methods.get("init")
-    if init is None:
-        return
-    reached = _reached(plugin, init)
-    text = "\n".join(ast.unparse(each) for each in reached).lower().replace("_", "-")
-    if "hx-refresh" in text or "refresh=" in text or _names_refresh(plugin, reached):
+    if init is None or any(_refreshes(plugin, each) for each in _reached(plugin, init)):
         return
     scope = plugin.scope(init)
-    asked = [node for node in ast.walk(init) if isinstance(node, ast.expr) and _is_key_of_form(node)]
-    empties = [each for each in ast.walk(init) if isinstance(each, ast.If) and _asks_if_empty(scope, each.test)]
-    if not asked or any(_may_offer(plugin, each) for each in empties) or _offers_in_passing(init):
-        return
-    yield min(each.lineno for each in empties or asked), "E004", _NO_REFRESH
+    asked = [each for each in ast.walk(init) if _is_key_of_form(each)]
+    empty = {each.lineno: _when_empty(scope, each) for each in ast.walk(init) if isinstance(each, ast.If)}
+    handled = {line: branch for line, branch in empty.items() if branch is not None}
+    if asked and not _makes_in_passing(init) and not any(_may_help(plugin, each) for each in handled.values()):
+        yield min(handled, default=min(each.lineno for each in asked)), "E004", _NO_REFRESH
 
 
 def _reached(plugin: Plugin, start: Function) -> list[Function]:
@@ -325,67 +333,85 @@ def _reached(plugin: Plugin, start: Function) -> list[Function]:
     found = [start]
     for function in found:
         for call in calls_in(function):
-            is_own = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self"
-            known = plugin.methods if is_own else plugin.functions
+            known = plugin.methods if _holder(call) == "self" else plugin.functions
             called = known.get(name_of(call))
-            if called is not None and called not in found and name_of(call) != "landing":
+            if called is not None and called not in found:
                 found.append(called)
     return found
 
 
-def _names_refresh(plugin: Plugin, functions: Iterable[Function]) -> bool:
-    """Tell whether one of the names that functions use stands for something that has the header in it."""
-    for function in functions:
-        for node in ast.walk(function):
-            named = isinstance(node, ast.Name | ast.Attribute)
-            for end, _ in plugin.scope(function).ends(node) if named and isinstance(node, ast.expr) else ():
-                if end is not node and "hx-refresh" in ast.unparse(end).lower().replace("_", "-"):
-                    return True
-    return False
-
-
-def _is_key_of_form(node: ast.expr) -> bool:
-    """Tell whether an expression takes the key out of what was sent."""
-    if isinstance(node, ast.Call) and name_of(node) == "get" and isinstance(node.func, ast.Attribute) and node.args:
-        holder, key = node.func.value, node.args[0]
-    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        holder, key = node.value, node.slice
-    else:
-        return False
-    is_store = ast.unparse(holder).rpartition(".")[2] == "db"
-    return isinstance(key, ast.Constant) and key.value == "pipeline_id" and not is_store
-
-
-def _asks_if_empty(scope: Scope, test: ast.expr) -> bool:
-    return any(isinstance(each, ast.expr) and _is_key_of_form(each) for each in _looked_into(scope, test))
-
-
-def _may_offer(plugin: Plugin, branch: ast.If) -> bool:
-    """Tell whether a branch makes a new key, or leaves the answer to something that is not in this file."""
-    for call in (call for each in [*branch.body, *branch.orelse] for call in calls_in(each)):
-        if name_of(call) == "generate_pipeline_key" and len(call.args) + len(call.keywords) == 1:
+def _refreshes(plugin: Plugin, function: Function) -> bool:
+    """Tell whether a function has the header, or something that stands for it, in its hands."""
+    told = {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Expr)}
+    for node in ast.walk(function):
+        if isinstance(node, ast.keyword) and (node.arg or "").lower() in ("refresh", "hx_refresh"):
             return True
-    for answer in _answers(branch.body):
-        called = answer.value if isinstance(answer, ast.Await) else answer
-        if isinstance(called, ast.Call) and isinstance(called.func, ast.Name):
-            name = called.func.id
-            if name not in _BOXES | _TEXT | {"Response", "HTMLResponse"} and name not in plugin.functions:
+        if isinstance(node, ast.Constant | ast.Name | ast.Attribute) and id(node) not in told:
+            ends = [end for end, _ in plugin.scope(function).ends(node)]
+            if any("hx-refresh" in ast.unparse(end).lower().replace("_", "-") for end in ends):
                 return True
     return False
 
 
-def _offers_in_passing(init: Function) -> bool:
-    """Tell whether a new key is made where there is none, in the midst of an expression: `typed or made`."""
+def _is_key_of_form(node: ast.AST) -> TypeGuard[ast.expr]:
+    """Tell whether this takes the key out of what was sent."""
+    if isinstance(node, ast.Call) and name_of(node) == "get" and node.args:
+        holder, key = _holder(node), node.args[0]
+    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+        holder, key = ast.unparse(node.value), node.slice
+    else:
+        return False
+    return isinstance(key, ast.Constant) and key.value == "pipeline_id" and holder.rpartition(".")[2] != "db"
+
+
+def _when_empty(scope: Scope, question: ast.If) -> list[ast.stmt] | None:
+    """Return what is done where there is no key; None for another question."""
+    tests = question.test.values if isinstance(question.test, ast.BoolOp) else [question.test]
+    for test in tests:
+        asked, branch = test, question.orelse
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            asked, branch = test.operand, question.body
+        elif isinstance(test, ast.Compare):
+            asked = test.left
+            branch = question.orelse if isinstance(test.ops[0], ast.NotEq | ast.IsNot | ast.NotIn) else question.body
+        is_value = not isinstance(asked, ast.Call) or name_of(asked) in ("get", "strip", "len")
+        if is_value and any(_is_key_of_form(each) for each in _looked_into(scope, asked)):
+            return branch
+    return None
+
+
+def _may_help(plugin: Plugin, branch: Sequence[ast.stmt]) -> bool:
+    """Tell whether a branch makes a key, or leaves the answer to something that is not in this file."""
+    for statement in branch:
+        if any(isinstance(node, ast.Assign) and _makes_key(node) for node in ast.walk(statement)):
+            return True
     return any(
-        name_of(call) == "generate_pipeline_key"
-        for node in ast.walk(init)
-        if isinstance(node, ast.BoolOp | ast.IfExp)
-        for call in calls_in(node)
-    ) or any(
-        isinstance(given, ast.BoolOp | ast.IfExp)
+        _is_foreign(plugin, answer.value if isinstance(answer, ast.Await) else answer) for answer in _answers(branch)
+    )
+
+
+def _makes_key(node: ast.Assign) -> bool:
+    """Tell whether an assignment is of a key, and not of the parts of an answer."""
+    return not isinstance(node.value, ast.Call) or name_of(node.value) not in _ELEMENTS
+
+
+def _is_foreign(plugin: Plugin, answer: ast.expr) -> bool:
+    if not isinstance(answer, ast.Call) or name_of(answer) in _ELEMENTS:
+        return False
+    holder, name = _holder(answer), name_of(answer)
+    if holder == "self":
+        return name not in plugin.methods
+    return holder.rpartition(".")[2] not in ("pip", "pipulate") and (bool(holder) or name not in plugin.functions)
+
+
+def _makes_in_passing(init: Function) -> bool:
+    """Tell whether a new key is made in the midst of an expression: `typed or make()`, `make(typed or None)`."""
+    choices = [node for node in ast.walk(init) if isinstance(node, ast.BoolOp | ast.IfExp)]
+    chosen = {id(call) for node in choices for call in calls_in(node)}
+    return any(
+        id(call) in chosen or any(each in choices for each in call.args)
         for call in calls_in(init)
         if name_of(call) == "generate_pipeline_key"
-        for given in [*call.args, *(each.value for each in call.keywords)]
     )
 
 
@@ -419,10 +445,10 @@ def _decisions(body: Sequence[ast.stmt]) -> Iterator[ast.If]:
 
 def _is_later_phase(scope: Scope, step: str, decision: ast.If) -> bool:
     """Tell whether a branch shows a step as done, or its form."""
-    if any(
-        isinstance(each, ast.Constant) and each.value == "_revert_target" for each in _looked_into(scope, decision.test)
-    ):
-        return True
+    for end, where in scope.ends(decision.test):
+        parts = end.values if isinstance(end, ast.BoolOp) and isinstance(end.op, ast.And) else []
+        if len({_asks_if_reverted(where, each) for each in parts}) == 2:  # One for the value, one for the target.
+            return True
     for call in (call for each in decision.body for call in calls_in(each)):
         if name_of(call) in _DONE or name_of(call) == "chain_reverter":
             return True
@@ -430,6 +456,10 @@ def _is_later_phase(scope: Scope, step: str, decision: ast.If) -> bool:
         if posts and all(each.endswith(f"/{step}_submit") for each in posts):
             return True
     return False
+
+
+def _asks_if_reverted(scope: Scope, test: ast.expr) -> bool:
+    return any(isinstance(each, ast.Constant) and each.value == "_revert_target" for each in _looked_into(scope, test))
 
 
 def _asks_if_locked(scope: Scope, test: ast.expr) -> bool:
@@ -477,6 +507,11 @@ def _answers(body: Sequence[ast.stmt]) -> Iterator[ast.expr]:
                 yield from _answers(getattr(statement, part, []))
             for handler in getattr(statement, "handlers", []):
                 yield from _answers(handler.body)
+
+
+def _holder(call: ast.Call) -> str:
+    """Return what a method is called of, or "" where a plain name is called."""
+    return ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
 
 
 def _is_open(call: ast.Call) -> bool:

@@ -70,6 +70,14 @@ def _to_xml(element: Any, *_: Any, **__: Any) -> str:
     return markup.render(element, nonce=now.nonce if now else "", top_level_str_is_markup=False)
 
 
+def _complete(module: ModuleType) -> None:
+    from pipulate.explicit import elements  # noqa: PLC0415 - FastHTML is imported by this module alone
+
+    for name in _ADDED:
+        vars(module).setdefault(name, getattr(elements, name))
+    vars(module)["to_xml"] = _to_xml
+
+
 class _Completing(MetaPathFinder, Loader):
     """Adds to FastHTML's star import what later versions of it left out."""
 
@@ -91,11 +99,7 @@ class _Completing(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         if self._loader is not None:
             self._loader.exec_module(module)
-        from pipulate.explicit import elements  # noqa: PLC0415 - FastHTML is imported by this module alone
-
-        for name in _ADDED:
-            vars(module).setdefault(name, getattr(elements, name))
-        vars(module)["to_xml"] = _to_xml
+        _complete(module)
 
 
 def offer(modules: dict[str, Names]) -> Callable[[], None]:
@@ -103,6 +107,8 @@ def offer(modules: dict[str, Names]) -> Callable[[], None]:
     made, completing = _Made(modules), _Completing()
     sys.meta_path.append(made)  # Last: whoever has a module of that name means that one.
     sys.meta_path.insert(0, completing)
+    if "fasthtml.common" in sys.modules:
+        _complete(sys.modules["fasthtml.common"])
 
     def withdraw() -> None:
         for finder in (made, completing):

@@ -71,7 +71,7 @@ def plugin_in(source: str) -> Plugin | None:
 
     Raises:
         SyntaxError, ValueError: If this is no Python.
-        RecursionError: If it is nested too deep to be looked at.
+        RecursionError, MemoryError: If it is nested too deep to be looked at.
     """
     tree = ast.parse(source)
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
@@ -234,7 +234,7 @@ class Scope:
         return set()
 
 
-def parameters(function: Function) -> list[ast.arg]:
+def parameters(function: Function | ast.Lambda) -> list[ast.arg]:
     """Return the parameters that have a name, in order, `self` included."""
     given = function.args
     every = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
@@ -253,8 +253,9 @@ def name_of(call: ast.Call) -> str:
 
 
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    """Return what is given under a name, or None."""
-    return next((each.value for each in call.keywords if each.arg == name), None)
+    """Return what is given under a name, or None; FastHTML takes `_name` and `data_name` for the same."""
+    names = (name, f"_{name}", f"data_{name}")
+    return next((each.value for each in call.keywords if each.arg in names), None)
 
 
 def is_self(node: ast.expr) -> bool:

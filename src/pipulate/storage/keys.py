@@ -47,7 +47,7 @@ def check_key(text: str) -> Key:
     Raises:
         BadKeyError: If it breaks the rule; says how.
     """
-    key = _spelled(text, KEY_MAX)
+    key = spelled(text, KEY_MAX)
     problem = None
     if not key:
         problem = "Give the run a key, for example 01."
@@ -70,7 +70,7 @@ def check_name(text: str) -> str:
     Raises:
         BadNameError: If it is empty, too long, or has characters that cannot be seen.
     """
-    name = _spelled(text, NAME_MAX)
+    name = spelled(text, NAME_MAX)
     if not name:
         raise BadNameError("Give it a name.")
     if len(name) > NAME_MAX:
@@ -98,11 +98,11 @@ def unprintable(text: str, *, allowed: str = "") -> str | None:
 
 def folded(words: str) -> str | None:
     """Return what to look for in `Key.folded` to find the keys that contain `words`; None where no key can."""
-    words = _spelled(words, KEY_MAX)
+    words = spelled(words, KEY_MAX)
     return None if len(words) > KEY_MAX or unprintable(words) else words.casefold()
 
 
-def _spelled(text: str, most: int) -> str:
+def spelled(text: str, most: int) -> str:
     """Return text in its one spelling, or as it is where that could not make it short enough."""
     text = text.strip()
     if len(text) > 4 * most:  # Putting marks into their order takes the square of their number.

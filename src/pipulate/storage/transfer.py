@@ -90,7 +90,7 @@ class _Event(_Strict):
 class _Message(_Strict):
     at: Annotated[str, Field(pattern=rf"^{_MOMENT}$")]
     actor: _Short
-    role: Literal["user", "event"]
+    role: Literal["user", "assistant", "system", "event"]
     text: Annotated[str, AfterValidator(_checked_text)]
     event: _Version | None
 

@@ -159,8 +159,8 @@ def _is_another(before: RunRow | None, now: RunRow) -> bool:
 async def _refused(visit: Visit, app: ExplicitApp, now: Current, request: Request) -> Response:
     """Say that the store refused a write, whatever the handler made of it: both sides, and the ways on."""
     error = now.refusal
-    assert error is not None and now.key is not None  # noqa: S101, PT018 - checked by the caller
-    row = await visit.site.db.read(lookups.by_key, app.name, now.key, now.actor)
+    assert error is not None and now.refused is not None  # noqa: S101, PT018 - checked by the caller
+    row = await visit.site.db.read(lookups.by_id, now.refused, now.actor)
     form = await request.form()
     typed = {name: [text for text in form.getlist(name) if isinstance(text, str)] for name in form}
     is_conflict = isinstance(error, RunConflictError)

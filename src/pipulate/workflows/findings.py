@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 CODES = {
+    "E001": "A class-style step that is done does not load the next one.",
+    "E002": "A class-style handler does not take the request.",
+    "E003": "The answer to a class-style form goes to the wrong place.",
+    "E004": "A class-style `init` makes no key where none was typed.",
+    "E005": "A class-style step asks for its phases in the wrong order.",
     "P001": "The file could not be imported.",
     "P002": "The import has not ended; the line it hangs on is shown.",
     "P003": "The server died while it imported this file, so the file was skipped.",
