@@ -257,7 +257,7 @@ TAMPERED: dict[str, Callable[[bytes], bytes]] = {
     "kept value is not there": data(9, value=99),
     "kept value is a list": data(9, value=[1]),
     "message is long": document(lambda run: run["messages"][0].update(text="x" * 200_000)),
-    "message of a role that is none": document(lambda run: run["messages"][0].update(role="system")),
+    "message of a role that is none": document(lambda run: run["messages"][0].update(role="robot")),
     "message of an event no journal has": document(lambda run: run["messages"][0].update(event=10**30)),
     "message of an event that is not there": document(lambda run: run["messages"][0].update(event=99)),
     "message of the event that taking it in becomes": document(
