@@ -41,8 +41,8 @@ _NO_LOADER = (
     " Div(id=next_step_id, hx_get=f'/{app_name}/{next_step_id}', hx_trigger='load')."
 )
 _NO_REFRESH = (
-    "An empty key does not lead to a new one. Where pipeline_id is empty, return"
-    " Response('', headers={'HX-Refresh': 'true'}); the page then offers the next free key."
+    "An empty pipeline_id is not answered with HX-Refresh, so the page does not offer the next free key. Return"
+    " Response('', headers={'HX-Refresh': 'true'}) where it is empty."
 )
 _TOO_EARLY = (
     "This is asked before it is asked whether the run is locked, so a locked step does not look like one. Ask in this"
@@ -298,7 +298,7 @@ def _has_id(plugin: Plugin, name: str) -> bool:
         for call in calls_in(function):
             given = keyword(call, "id")
             texts = scope.texts(given) if given is not None else frozenset()
-            if texts is None or name in texts or _is_open(call):
+            if texts is None or name in texts or (name_of(call).istitle() and _is_open(call)):
                 return True
     return False
 
@@ -313,7 +313,7 @@ def _inherits_targets(plugin: Plugin) -> bool:
     return "hx-retarget" in plugin.source.lower().replace("_", "-")
 
 
-# E004: an empty key does not lead to a new one
+# E004: an empty key is not answered with HX-Refresh
 
 
 def _no_refresh(plugin: Plugin) -> _Found:
@@ -366,16 +366,18 @@ def _is_key_of_form(node: ast.AST) -> TypeGuard[ast.expr]:
 
 def _when_empty(scope: Scope, question: ast.If) -> list[ast.stmt] | None:
     """Return what is done where there is no key; None for another question."""
-    tests = question.test.values if isinstance(question.test, ast.BoolOp) else [question.test]
-    for test in tests:
+    whole = question.test
+    for test in whole.values if isinstance(whole, ast.BoolOp) and isinstance(whole.op, ast.Or) else [whole]:
         asked, branch = test, question.orelse
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             asked, branch = test.operand, question.body
-        elif isinstance(test, ast.Compare):
+        elif isinstance(test, ast.Compare) and not any(getattr(each, "value", None) for each in test.comparators):
             asked = test.left
             branch = question.orelse if isinstance(test.ops[0], ast.NotEq | ast.IsNot | ast.NotIn) else question.body
-        is_value = not isinstance(asked, ast.Call) or name_of(asked) in ("get", "strip", "len")
-        if is_value and any(_is_key_of_form(each) for each in _looked_into(scope, asked)):
+        is_call = isinstance(asked, ast.Call) and name_of(asked) in ("get", "strip", "len")
+        if (is_call or isinstance(asked, ast.Name | ast.NamedExpr | ast.Subscript)) and any(
+            _is_key_of_form(each) for each in _looked_into(scope, asked)
+        ):
             return branch
     return None
 

@@ -10,7 +10,7 @@ CODES = {
     "E001": "A class-style step that is done does not load the next one.",
     "E002": "A class-style handler does not take the request.",
     "E003": "The answer to a class-style form goes to the wrong place.",
-    "E004": "A class-style `init` makes no key where none was typed.",
+    "E004": "A class-style `init` does not answer an empty key with `HX-Refresh`.",
     "E005": "A class-style step asks for its phases in the wrong order.",
     "P001": "The file could not be imported.",
     "P002": "The import has not ended; the line it hangs on is shown.",
