@@ -156,6 +156,7 @@ def test_plugins_shows_what_a_running_server_has_loaded(server: Server) -> None:
 
 def test_plugins_loaded_beside_a_running_server_leave_its_notes_alone(server: Server) -> None:
     notes = server.folder / "data" / "state" / "importing.json"
+    assert server.get("/-/plugins")[0] == 200  # It has loaded its own, and takes no notes any more.
     notes.write_text('{"/some/plugin.py": "mark"}')
     assert Shell(server.folder)("plugins", "--plugins", "plugins").code == 0
     assert notes.exists()

@@ -225,14 +225,7 @@ def _lacks_request(plugin: Plugin, method: Function, *, is_expected: bool) -> bo
     positional = [*method.args.posonlyargs, *method.args.args][1:]
     if method.name == "landing":  # Called with the request alone, whatever its parameter is called.
         return not positional and method.args.vararg is None
-    if method.args.vararg or method.args.kwarg or any(_is_request(each) for each in own):
-        return False
     return _uses_request(plugin, method) or (is_expected and not own)
-
-
-def _is_request(parameter: ast.arg) -> bool:
-    annotation = ast.unparse(parameter.annotation) if parameter.annotation is not None else ""
-    return "request".startswith(parameter.arg.lower()) or "Request" in annotation
 
 
 def _uses_request(plugin: Plugin, method: Function) -> bool:

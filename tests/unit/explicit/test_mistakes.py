@@ -133,6 +133,7 @@ def test_a_form_whose_answer_goes_into_itself_is_found() -> None:
         (f"        {EMPTY}\n", "", 'typed = form.get("pipeline_id", "").strip()'),
         (REFRESH, 'return P("Type a key.")', "if not typed:"),
         (REFRESH, 'return Response("")', "if not typed:"),
+        (REFRESH, 'answer = Response("")\n            return answer', "if not typed:"),
         (REFRESH, "return await self.landing(request)", "if not typed:"),
     ],
 )
@@ -147,6 +148,8 @@ def test_an_empty_key_that_makes_no_new_one_is_found(old: str, new: str, line: s
         (DONE + LOCKED, ASKS),
         (DONE + LOCKED.replace("        if", "        elif", 1), ASKS),
         (DONE.replace(ASKS, "if value:") + LOCKED, "if value:"),
+        (f"        {ASKS}\n            return self.done(value)\n" + LOCKED, ASKS),
+        (f"        if step.done == 'finalized':\n            return self.last()\n{DONE}{LOCKED}", ASKS),
         (
             DONE.replace(ASKS, "if is_done:").replace("        if", f"        is_done = {ASKS[3:-1]}\n        if", 1)
             + LOCKED,
@@ -233,6 +236,8 @@ def test_other_ways_to_take_the_request_are_no_mistake(old: str, new: str) -> No
         'hx_target="this", hx_swap="outerHTML"',
         'hx_swap="none"',
         'hx_target="#audit-container"',
+        'hx_target="#other-container"',
+        'hx_target="#step_01-content"',
         'hx_target="#result"',
         'hx_target="#raw"',
         "hx_target=wherever(step_id)",
@@ -261,7 +266,7 @@ def test_a_target_that_is_inherited_is_no_mistake() -> None:
     [
         "if typed == '':\n            return Response('', headers={'hx-refresh': 'true'})",
         f"if not typed:\n            {ANEW}",
-        "if not typed:\n            return HtmxResponseHeaders(refresh=True)",
+        "if not typed:\n            return '', HtmxResponseHeaders(refresh=True)",
         "if not typed:\n            return Response('', headers=ANEW)",
         "if not typed:\n            return self.anew()",
         "if not typed:\n            return anew()",
@@ -294,7 +299,11 @@ def test_other_ways_to_a_new_key_are_no_mistake(new: str) -> None:
         + LOCKED
         + DONE,
         "        try:\n            made = 1\n        finally:\n            pass\n" + LOCKED + DONE,
+        "        if '_revert_target' in state and state['_revert_target'] != step_id:\n            return P()\n"
+        + LOCKED
+        + DONE,
         DONE,
+        DONE + "        if 'finalized' not in finalize_data:\n            return P('Not yet.')\n",
         "        if step.done == 'finalized':\n            return pip.rebuild(app_name, steps)\n" + LOCKED + DONE,
         DONE.replace(
             ASKS, f"{ASKS}\n            if 'finalized' in finalize_data:\n                return self.locked()"
@@ -341,10 +350,22 @@ def test_only_the_class_the_host_takes_is_looked_at() -> None:
 
 
 def test_what_a_class_has_from_its_base_in_the_file_is_looked_at() -> None:
-    source = (
-        changed("def unfinalize(self, request)", "def unfinalize(self)") + "\n\nclass Aardvark(AuditWorkflow): ...\n"
+    source = changed("def unfinalize(self, request)", "def unfinalize(self)").replace(
+        "class AuditWorkflow", "class Base"
     )
-    assert [code for code, _ in told(source)] == ["E002"]
+    names = [each for each in PLUGIN.splitlines() if "_NAME = " in each]
+    for each in names:
+        source = source.replace(f"{each}\n", "")
+    assert told(source) == []
+    assert told(f"{source}\n\nclass Audit(Base):\n{names[0]}\n") == [("E002", "async def unfinalize(self):")]
+
+
+def test_what_a_method_hands_to_another_is_left_to_that() -> None:
+    more = """
+    def cell(self, name):
+        return Div(id=name, hx_get=f"/audit/{name}")
+"""
+    assert told(changed(LOADER, 'self.cell(next_step_id)(hx_trigger="load")') + more) == []
 
 
 def test_names_that_lead_back_to_themselves_are_followed_to_an_end() -> None:
@@ -352,7 +373,7 @@ def test_names_that_lead_back_to_themselves_are_followed_to_an_end() -> None:
         here = there
         there = here
         place = place + 1
-        step_id = step_id + here
+        step_id = steps[place].id or step_id + here
         target = target if place else Div(target, target)
 """
     assert told(changed('        step_id = "step_01"\n', f'        step_id = "step_01"\n{loops}')) == []
