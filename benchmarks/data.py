@@ -62,6 +62,21 @@ for number in range(10):
 ''',
     "050_saved.py": 'from pipulate import Workflow\n\nsaved = Workflow("saved", title="Version 0")\n\n\n'
     '@saved.step("one")\ndef one(answer: str) -> str:\n    return answer\n',
+    "060_busy.py": '''"""A job that says how far it is a thousand times a second."""
+import time
+from pipulate import Progress, Workflow
+
+busy = Workflow("busy", title="Busy")
+
+@busy.step("work", title="Work", background=True)
+def work(updates: int, progress: Progress) -> float:
+    began = time.monotonic()
+    progress.total(updates)
+    for number in range(updates):
+        progress.advance(1, f"number {number}")
+        time.sleep(max(0.0, began + number / 1000 - time.monotonic()))
+    return updates / (time.monotonic() - began)
+''',
 }
 
 

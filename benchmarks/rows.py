@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -11,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +20,14 @@ import websockets.sync.client
 from playwright.sync_api import sync_playwright
 from websockets.typing import Origin
 
+from benchmarks import jobs, large_file
 from benchmarks.client import Client, ask_async, request, run_of, version_of
 from benchmarks.data import EVENTS, FEW_RUNS, LONG_FROM, NOTES, ORDER, RUNS, SHORT_FROM
 from benchmarks.servers import Process, floor, product
+from benchmarks.table import Row
 from pipulate.ui.html import table, table_rows
 
 TABS = 3
-
-
-@dataclass
-class Row:
-    """A line of the table: what, the figure, the budget, whether it is kept, and how it came about."""
-
-    what: str
-    figure: str
-    budget: str
-    is_kept: bool
-    how: str
 
 
 @contextmanager
@@ -110,13 +101,14 @@ def in_turns(measured: dict[str, Callable[[], float]], *, rounds: int, each: int
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+_FORMS = itertools.count(1)
+
+
 def floor_asker(client: Client, path: str) -> Callable[[], float]:
-    """Return what asks the floor once and times it."""
-    number = [0]
+    """Return what asks the floor once and times it; each form has an id of its own, whoever asks."""
 
     def ask() -> float:
-        number[0] += 1
-        form = {"_seen": 1, "_submit": f"bench-{path[1:]}-{number[0]:08d}", "answer": "an answer"}
+        form = {"_seen": 1, "_submit": f"bench-{next(_FORMS):08d}", "answer": "an answer"}
         began = time.perf_counter()
         head, _ = client.ask("POST", path, form)
         assert b" 200 " in head[:20], head
@@ -408,6 +400,39 @@ def saved(server: Process, folder: Path) -> Row:
     )  # fmt: skip
 
 
+def progress(server: Process) -> Row:
+    """Compare the page of an app while a job says how far it is a thousand times a second with when none does."""
+    client, other, times = server.client(), server.client(), dict[str, list[float]](busy=[], idle=[])
+
+    def get() -> float:
+        began = time.perf_counter()
+        head, _ = other.ask("GET", "/few")
+        assert b" 200 " in head[:20], head
+        return time.perf_counter() - began
+
+    def pages(seconds: float) -> list[float]:
+        ends, found = time.perf_counter() + seconds, list[float]()
+        while time.perf_counter() < ends:
+            found.append(get())
+            time.sleep(0.005)
+        return found
+
+    for number in range(5):
+        run, address, version = client.start("busy")
+        with tabs(server, run):
+            form: dict[str, object] = {"_seen": version, "_submit": f"busy-{os.getpid()}-{number:04d}", "updates": 2500}
+            client.ask("POST", f"/-/runs/{run}/steps/work", form)
+            if number:  # The first one starts the engine.
+                times["busy"] += pages(2.0)
+            while client.run_at(address)[1] < version + 2:
+                time.sleep(0.1)
+            if number:
+                times["idle"] += pages(2.0)
+    busy, idle = (statistics.median(times[name]) * 1e3 for name in ("busy", "idle"))
+    how = f"another client's pages: {busy:.2f} ms with, {idle:.2f} ms without; {TABS} tabs on the run of the job"
+    return Row("1,000 progress updates/s", f"{busy / idle:.2f} x without", "<= 1.5 x", busy <= 1.5 * idle, how)
+
+
 def everything(folder: Path, chromium: str, flags: tuple[str, ...], only: str = "") -> Iterator[Row]:
     """Yield all rows of the table, or those with `only` in their name."""
     empty = folder / "no-plugins"
@@ -416,7 +441,11 @@ def everything(folder: Path, chromium: str, flags: tuple[str, ...], only: str = 
         yield from start(folder, empty)
     if not only or only in "table":
         yield big_table()
-    if only and only in "start memory table":
+    if only and only in "large_file":  # 2 GB take their time, so only where it is asked for.
+        yield from (Row(what, figure, "<= 1.2 x", kept, how) for what, figure, kept, how in large_file.peaks(folder))
+    if not only or only in "jobs":
+        yield from jobs.everything(folder)
+    if only and (only in "start memory table jobs" or only in "large_file"):
         return
     with product(folder) as server, floor(folder) as bare:
         measured: dict[str, Callable[[], Row | tuple[Row, ...]]] = {
@@ -428,6 +457,7 @@ def everything(folder: Path, chromium: str, flags: tuple[str, ...], only: str = 
             "landing": lambda: landing(server),
             "browser": lambda: browser(server, chromium, flags),
             "saved": lambda: saved(server, folder),
+            "job progress": lambda: progress(server),
         }
         for name, measure in measured.items():
             if only and only not in name:

@@ -7,21 +7,30 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
-from pydantic import SecretStr
+from pydantic import AwareDatetime, BaseModel, EmailStr, HttpUrl, SecretStr, create_model
 from pydantic.fields import FieldInfo
 
+import pipulate.workflows.fields
 from pipulate import errors
+from pipulate.builtin import gallery_fields, gallery_live, gallery_results
 from pipulate.cli import EPILOG, cli
 from pipulate.settings import PREFIX, SHARED, Settings
 from pipulate.web.errors import status_of
 from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
+from pipulate.workflows.files import File
 from pipulate.workflows.findings import CODES
+from pipulate.workflows.views import of_pandas, of_polars, preview, tables
+from pipulate.workflows.views.parts import EXACT, LIBRARIES, Kind
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 MARK = "<!-- Written by `make docs-update` from the code; changes made here are lost. -->"
@@ -35,6 +44,9 @@ def pages() -> dict[Path, str]:
         "findings.md": findings_page(),
         "errors.md": errors_page(),
         "http.md": http_page(),
+        "views.md": views_page(),
+        "fields.md": fields_page(),
+        "gallery.md": gallery_page(),
     }
     return {FOLDER / name: text.rstrip() + "\n" for name, text in made.items()}
 
@@ -209,6 +221,20 @@ MEND = {
     "W010": "Return text, numbers, dates, lists and dicts of these, dataclasses or pydantic models; or leave the return"
     " type out.",
     "W011": "Hand in a function that takes the run, such as `lambda run: ...`, and not what it would return.",
+    "W020": "The message says what the hint goes with. Change the hint, or the type beside it.",
+    "W021": "Name the parameters of the rule as the fields of its step are named, and make it a plain function.",
+    "W030": "Leave out `optional=True`, or give the step a field.",
+    "W031": "Read a step that is declared above this one, or move this step down.",
+    "W032": "Name a step that is declared below this one. If the steps between are to be reached in some runs, let"
+    " `goto` be a function of the run.",
+    "W033": 'Put the file beside the app and name it without a folder, such as `assets=["widget.js"]`.',
+    "W034": "Use lower-case letters, digits, hyphens and underscores, with slashes between. `{name}` stands for any"
+    " part.",
+    "W035": "Use types that pydantic knows for what is sent; `Run`, `Files`, `Profile` and `User` are handed in.",
+    "W036": "A name such as `clock`, and `every=0.1` or more.",
+    "W037": "Put the text file beside the app, or hand the text itself in.",
+    "W041": "Write `background=True` at the step, or leave the parameter out.",
+    "W042": "`retries` and `backoff` of at least 0, `timeout` and `at_once` of more than 0, or leave them out.",
 }
 
 
@@ -246,10 +272,18 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
     errors.StoreFullError: ((), {}),
     errors.StoreNewerError: (("0002", "0001"), {}),
     errors.FolderInUseError: (("data", 4711), {}),
+    errors.JobNotFoundError: (("0193a1b2c3d4",), {}),
+    errors.JobStatusError: (("done", "Only one that has not ended can be cancelled."), {}),
+    errors.PartRefusedError: (("page 7", "what it returned has no form in JSON (Unable to serialize)"), {}),
+    errors.ProcessDiedError: (("links_of", -9), {}),
+    errors.ProgramMissingError: (("pandoc", "no such file or directory"), {}),
+    errors.ScheduleRefusedError: (("zone", "“Europe/Berln” is no time zone. Did you mean Europe/Berlin?"), {}),
     errors.RunNotFoundError: (("spring",), {}),
     errors.UnknownStepError: (("campaign_links", "page", ["pages", "links"]), {}),
     errors.UnknownVersionError: ((9, 4), {}),
     errors.BadKeyError: (("", "Give the run a key, for example 01."), {}),
+    errors.PartRefusedError: (("page 7", "what it returned has no form in JSON"), {}),
+    errors.StepResultError: (("Pages", "Input should be a valid string"), {}),
     errors.KeyTakenError: (("spring",), {}),
     errors.RunLockedError: (("owner", "2026-11-20T12:00:00.000000Z"), {}),
     errors.RunConflictError: (
@@ -260,10 +294,16 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
         },
     ),
     errors.StepNotOpenError: (("links", "pages"), {}),
+    errors.AppMissingError: (("audit",), {}),
     errors.KeepChangedError: (("links", "pages"), {}),
+    errors.RunNotReadyError: (({"Links": "This step is not done."},), {}),
     errors.NothingToCancelError: ((), {}),
     errors.InvalidAnswersError: (({"people": "Must be 1 or more."},), {}),
+    errors.FieldError: (("end", "This is before the start."), {}),
     errors.StepFailedError: (("links", "8f3a2c"), {}),
+    errors.UploadRefusedError: (("photo.exe cannot be used here. Choose a .csv file.",), {}),
+    errors.UploadTooLargeError: (("This file is too large. A file here can have up to 50 MB.",), {}),
+    errors.FileGoneError: (("0" * 64,), {}),
 }  # fmt: skip
 
 
@@ -287,11 +327,21 @@ The tree, as Python sees it:
 """
 
 
+_SHOWN = (
+    errors.StorageError
+    | errors.RunError
+    | errors.JobNotFoundError
+    | errors.JobStatusError
+    | errors.ScheduleRefusedError
+)
+"""Errors that a page can meet."""
+
+
 def errors_page() -> str:
     """Return the page of all errors, from the classes."""
     rows = []
     for kind in error_classes():
-        page = str(status_of(kind.__new__(kind))) if issubclass(kind, errors.StorageError | errors.RunError) else ""
+        page = str(status_of(kind.__new__(kind))) if issubclass(kind, _SHOWN) else ""
         rows.append((f"`{kind.code}`", f"`{kind.__name__}`", _first(kind), page, _message(kind)))
     head = ("Code", "Class", "Means", "Status", "Message, for example")
     return filled(_ERRORS, errors=table(head, rows), tree=(errors.__doc__ or "").split("\n\n")[1])
@@ -315,6 +365,101 @@ def _message(kind: type[errors.PipulateError]) -> str:
 
 def _first(thing: Any) -> str:
     return (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
+
+
+# Fields
+
+_TYPES = (
+    ("str", "the text, without spaces at its ends"),
+    ("int", "a whole number"),
+    ("float", "a number; never NaN or an infinity"),
+    ("Decimal", "a number, with the digits that were typed"),
+    ("bool", "`True` if it is ticked, else `False`"),
+    ("bool | None", "`True`, `False` or `None`"),
+    ("date", "a `datetime.date`"),
+    ("time", "a `datetime.time` without a zone"),
+    ("datetime", "a `datetime.datetime` without a zone: the time on the clock"),
+    (
+        "AwareDatetime",
+        "a `datetime.datetime` with a zone; what is typed is in the zone of the machine Pipulate runs on",
+    ),
+    ("DateRange", "a `DateRange` with `start`, `end` and `days`; the end is never before the start"),
+    ('Literal["a", "b"]', "the option, with its own type"),
+    ("Size", "the member of the `Enum`; people read the names of the members"),
+    ('list[Literal["a", "b"]]', "a list of the options that are ticked; the same for an `Enum`"),
+    ("list[str]", "a list, one entry a line; the same for numbers, dates, times, EmailStr and HttpUrl"),
+    ("EmailStr", "an address that could be one; nobody asks the server behind it"),
+    ("HttpUrl", "pydantic's address; `AnyUrl` takes other schemes"),
+    ("SecretStr", "pydantic's `SecretStr`; see [Secrets](#secrets)"),
+    ("Address", "your pydantic model; see [Groups](#groups)"),
+    ("File", "a `File` that was uploaded; `list[File]` for several"),
+)
+_WIDGETS = {
+    "text": "one line", "integer": "a number", "number": "a number", "checkbox": "a checkbox", "select": "a list",
+    "date": "a date", "time": "a time", "datetime": "a date and a time", "radios": "all options at once",
+    "checkboxes": "a checkbox for each option", "lines": "a box of several lines", "email": "one line",
+    "url": "one line", "password": "dots", "group": "a frame with a field for each part", "upload": "a file to choose",
+    "textarea": "a box of several lines", "code": "a code editor", "markdown": "a box with a preview below",
+    "switch": "a switch", "slider": "a slider and its number", "search": "a list to search in",
+    "colour": "a colour to choose", "hidden": "nothing",
+}  # fmt: skip
+_HINTS = (
+    ("str", "TextArea(rows=8)", "`str`; a list that is typed"),
+    ("str", 'CodeEditor("python", rows=12)', "`str`"),
+    ("str", "MarkdownEditor(rows=8)", "`str`"),
+    ("bool", "Switch()", "`bool`"),
+    ('Literal["a", "b", "c", "d", "e"]', "Radios()", "`bool`, `Literal`, an `Enum`, `Choices`"),
+    ('Literal["a", "b"]', "Search()", "`Literal`, an `Enum`, `Choices`"),
+    ("Annotated[int, Range(0, 9)]", "Slider(step=None)", "a number with a lowest and a highest value"),
+    ("str", "Colour()", "`str`"),
+    ("str", "Hidden()", "one plain value"),
+    ("int", "Choices(function)", "one plain value, or a list of them"),
+    ("File", 'Accept(".csv", "image/*", max_mb=20, max_files=5)', "`File`, `list[File]`"),
+)
+
+
+class _Size(Enum):
+    SMALL = "s"
+
+
+class _Address(BaseModel):
+    street: str
+
+
+def fields_page() -> str:
+    """Return the page of fields: written by hand, but for the tables of types and hints, which are tried out here."""
+    page = (FOLDER / "fields.md").read_text()
+    types = [(f"`{'an Enum' if code == 'Size' else code}`", _looks(code), gets) for code, gets in _TYPES]
+    hints = [(f"`{hint}`", _looks(f"Annotated[{code}, {hint}]"), fits) for code, hint, fits in _HINTS]
+    tables = {
+        "types": table(("Annotation", "Looks like", "The step gets"), types),
+        "hints": table(("Hint", "Looks like", "Goes with"), hints),
+    }
+    for name, text in tables.items():
+        made = f"<!-- {name}: written by `make docs-update` -->\n\n{text}\n\n<!-- end -->"
+        before, _, rest = page.partition(f"<!-- {name}: ")
+        page = before + made + rest.partition("<!-- end -->")[2]
+    return page
+
+
+def _looks(code: str) -> str:
+    """Return what a field of an annotation looks like, in words."""
+    names = {**vars(pipulate.workflows.fields), **_NAMES}
+    annotation = eval(code.replace("max_files=5", "max_files=1"), names)  # noqa: S307 - the constants above
+    model = create_model("Model", x=(annotation, ...))
+    return _WIDGETS[pipulate.workflows.fields.describe("x", model.model_fields["x"]).widget]
+
+
+def function(_run: object) -> list[int]:
+    """Return the options of a sample."""
+    return [1]
+
+
+_NAMES = {
+    "date": date, "time": time, "datetime": datetime, "Decimal": Decimal, "AwareDatetime": AwareDatetime,
+    "Literal": Literal, "Annotated": Annotated, "EmailStr": EmailStr, "HttpUrl": HttpUrl, "SecretStr": SecretStr,
+    "Size": _Size, "Address": _Address, "File": File, "function": function,
+}  # fmt: skip
 
 
 # Addresses
@@ -398,6 +543,126 @@ def http_page() -> str:
 
 def _about(address: Address) -> str:
     return _HANDLERS.get(address.path) or _first(address.handler)
+
+
+# Views
+
+_PLAIN_VIEWS = (
+    ("`None`", "nothing; the answers stand for the step", "the answers"),
+    ("`str`", "text", "the same"),
+    ("`int`, `float`", "a number, its thousands apart", "the same"),
+    ("`bool`", "yes or no", "the same"),
+    ("a list of dicts with the same plain entries", "a table", "the same"),
+    ("any other list, dict, dataclass or pydantic model", "a tree, to be copied as JSON", "the declared type"),
+)  # fmt: skip
+_VIEW_WORDS = {
+    "Markdown": ("formatted text; scripts, styles, forms and pictures are removed", "the same"),
+    "Html": ("the element, without scripts, styles, forms, ids and attributes that do something", "`Html`"),
+    "Code": ("code in the colours of its language, with a button to copy it", "the same"),
+    "Mermaid": ("a diagram, drawn strictly in a frame of its own", "the same"),
+    "SandboxedHtml": ("a frame with scripts and styles of its own, without origin or network", "the same"),
+    "Picture": ("the picture", "the same"),
+    "File": ("name and size", "the same"),
+    "Decimal": ("a number", "the same"),
+    "datetime": ("day, time and zone", "the same; a zone becomes its offset"),
+    "date": ("the day", "the same"),
+    "time": ("the time", "the same"),
+    "float": ("in words, where it is infinite or not a number", "the same"),
+    "pandas.DataFrame": ("a table", "the same"),
+    "pandas.Series": ("a table", "the same"),
+    "polars.DataFrame": ("a table", "the same"),
+    "polars.Series": ("a table", "the same"),
+    "matplotlib.Figure": (
+        "the figure, drawn on the server as SVG, or as PNG where that is long; then closed",
+        "`Picture`",
+    ),
+    "matplotlib.Axes": ("the figure they are in", "`Picture`"),
+    "bokeh.LayoutDOM": ("the figure or layout, interactive, in a frame of its own", "the same, a copy"),
+    "PIL.Image": ("the picture", "the same; of a mode that PNG can hold"),
+    "fastcore.FT": ("an element of FastHTML, as `Html`", "`Html`"),
+}
+
+_VIEWS = """\
+# Views
+
+How what a step returns is shown, and what `run[step]` gives for it later. It is stored as JSON and files of the run,
+never as pickled objects.
+
+[[views]]
+
+`bytes` are a picture where they begin as one (PNG, JPEG, GIF, WebP). A `pathlib.Path` is the path of a file that the
+step has written; it is copied into the run. In lists, tuples and dicts each part is shown by its own type.
+
+A part that cannot be shown says so in its place. The return type is checked when the file is loaded (`W010`), and the
+result when the step returns. With [`@step.done`](api.md#step) you draw it yourself. The libraries come with
+`pip install 'pipulate[data]'`; none is imported before an app imports it.
+
+## Tables
+
+A page has [[rows]] rows and shows [[columns]] columns at most; downloads have all. Rows that have all words of a search
+are found, whatever their case. Sorting is stable: numbers by size, dates by time, text without regard to case, missing
+values last. Up to [[cells]] cells of the tables used last stay in the memory of the server.
+
+[[pandas]]
+
+[[polars]]
+
+Any other type stops the step, with the name of the column. `DataFrame.attrs` is not kept.
+"""
+
+
+def views_page() -> str:
+    """Return the page of all views, from the table of kinds."""
+    kinds: dict[str, Kind] = {
+        **{each.__name__: kind for each, kind in EXACT.items()},
+        **{f"{library}.{name}": kind for (library, name), kind in LIBRARIES.items()},
+    }
+    rows = [(f"`{name}`", *_VIEW_WORDS[name], "" if not kind.needs_files else "yes") for name, kind in kinds.items()]
+    plain = [(*each, "") for each in _PLAIN_VIEWS]
+    head = ("Type", "Shown as", "`run[step]` gives", "Kept in a file")
+    return filled(
+        _VIEWS, views=table(head, [*plain, *rows]), rows=str(preview.PAGE), columns=str(preview.COLUMNS_MAX),
+        cells=f"{tables.CELLS_MAX:,}", pandas=_exact("pandas", of_pandas), polars=_exact("polars", of_polars),
+    )  # fmt: skip
+
+
+def _exact(library: str, module: Any) -> str:
+    """Return what its module says of a library, in lines of the length that pages have."""
+    words = (inspect.getdoc(module) or "").partition("\n\n")[2]
+    return textwrap.fill(f"For {library}: " + " ".join(words.split()), 118, break_on_hyphens=False)
+
+
+_GALLERY = """# Gallery
+
+The code of every entry of the three apps *Gallery*, which are in the box: `src/pipulate/builtin/gallery_fields.py`,
+`gallery_results.py` and `gallery_live.py`. There each of them works, with its code beside it. Entries that need pandas,
+matplotlib or Bokeh import them when they run; these come with `pip install 'pipulate[data]'`.
+
+To take one into an app of your own, copy it and name your own workflow in the place of `gallery`:
+
+```py
+from pipulate import Workflow
+
+gallery = Workflow("mine", title="Mine")
+```
+
+[[entries]]
+"""
+
+
+def gallery_page() -> str:
+    """Return the page with the code of the gallery."""
+    parts = []
+    for module in (gallery_fields, gallery_results, gallery_live):
+        gallery = module.gallery
+        gallery.prepare()
+        parts += [f"## {gallery.title.partition(': ')[2].capitalize()}", gallery.description]
+        for step in gallery.steps:
+            parts += [f"### {step.title}", step.help, f"```py\n{step.code}\n```"]
+        for name in gallery.assets:
+            code = (gallery.folder / name).read_text(encoding="utf-8")
+            parts += [f"`{name}`, beside the app:", f"```{name.rpartition('.')[2]}\n{code.rstrip()}\n```"]
+    return filled(_GALLERY, entries="\n\n".join(parts))
 
 
 def main() -> None:

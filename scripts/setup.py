@@ -50,6 +50,15 @@ def run(*command: str | Path) -> None:
         raise subprocess.CalledProcessError(done.returncode, [str(each) for each in command])
 
 
+def refuse_link() -> None:
+    """Stop where the environment is a symbolic link: making it anew would empty the folder that the link leads to."""
+    if VENV.is_symlink():
+        sys.exit(
+            f".venv is a symbolic link to {VENV.readlink()}. Making the environment would empty that folder, so nothing"
+            " was done. Remove the link and run the same command again."
+        )
+
+
 def make_environment() -> None:
     """Make the environment, where there is none that works at this place."""
     place = VENV / ".place"  # Scripts in an environment name its folder, so one that was moved is made anew.
@@ -74,6 +83,7 @@ def install(name: str) -> None:
 
 def main() -> None:
     """Install the parts that are named on the command line, where that was not done before."""
+    refuse_link()
     for name in sys.argv[1:]:
         mark = VENV / f".{name.split()[0]}"
         if mark.exists() and mark.read_text() == wanted(name):

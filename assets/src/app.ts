@@ -1,11 +1,15 @@
 // The one script of every page. Pages work without it; with it they answer in place.
 
 import htmx from "htmx.org";
+import { startCopies } from "./copy";
 import { startDrafts } from "./drafts";
+import { startJobs } from "./jobs";
 import { startLive } from "./live";
+import { startNeeds } from "./needs";
 import { startPanels } from "./panels";
 import { startRequests } from "./requests";
 import { holdTab } from "./tab";
+import { startZones } from "./zones";
 
 declare global {
   interface Window {
@@ -18,4 +22,9 @@ holdTab();
 startRequests();
 startPanels();
 startDrafts();
+startNeeds();
+startJobs();
 startLive();
+startCopies();
+startZones();
+startNeeds();

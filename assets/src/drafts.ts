@@ -1,5 +1,6 @@
 // What is half typed survives a reload and a crash of the page: kept per tab and form, never secrets.
 
+import { filled } from "./needs";
 import { button } from "./page";
 
 type Values = Record<string, string[]>;
@@ -53,6 +54,7 @@ function fill(form: HTMLFormElement, values: Values): void {
       field.value = kept[kept.length - 1] ?? "";
     }
   }
+  filled(form);
 }
 
 const same = (a: Values, b: Values): boolean => JSON.stringify(a) === JSON.stringify(b);

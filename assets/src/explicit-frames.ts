@@ -55,6 +55,14 @@ function onMessage(event: MessageEvent<{ type?: unknown; height?: unknown } | nu
   }
 }
 
+function recolour(): void {
+  for (const frame of document.querySelectorAll<HTMLIFrameElement>("iframe.code-frame")) {
+    frame.contentWindow?.postMessage({ type: "look", look: look() }, "*");
+  }
+}
+
 export function startFrames(): void {
   window.addEventListener("message", onMessage);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  new MutationObserver(recolour).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 }

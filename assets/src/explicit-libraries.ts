@@ -3,7 +3,7 @@
 import type Prism from "prismjs";
 import type { MarkedGlobal } from "./explicit-marked";
 import type { MermaidGlobal } from "./explicit-mermaid";
-import { byId } from "./page";
+import { byId, pageNonce } from "./page";
 
 declare global {
   interface Window {
@@ -18,11 +18,6 @@ const FILES = { marked: "marked.js", mermaid: "mermaid.js", Prism: "prism.js" };
 export type Library = keyof typeof FILES;
 
 const loading = new Map<Library, Promise<void>>();
-
-/** The nonce that lets scripts of this page run, or "". */
-export function pageNonce(): string {
-  return document.querySelector<HTMLScriptElement>("script[nonce]")?.nonce ?? "";
-}
 
 function addressOf(library: Library): string {
   const known = byId("explicit-libraries")?.textContent ?? "{}";

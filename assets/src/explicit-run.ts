@@ -1,8 +1,7 @@
 // The run this tab works on: every answer names it, and every request says it again. Two tabs so work on two runs.
 
 import { on, type AnswerDetail, type RequestDetail } from "./explicit-htmx";
-import { pageNonce } from "./explicit-libraries";
-import { byId } from "./page";
+import { byId, pageNonce } from "./page";
 
 interface Run {
   id: string;
@@ -18,7 +17,15 @@ let run: Run = { id: "", version: 0, key: "" };
 
 /** The run this tab works on; its id is empty as long as there is none. */
 export function tabRun(): Readonly<Run> {
+  // The socket notes there what this tab itself has changed meanwhile.
+  const noted = byId("explicit")?.dataset ?? {};
+  if (noted["run"] === run.id) run.version = Math.max(run.version, Number(noted["version"] ?? 0));
   return run;
+}
+
+function note(): void {
+  const page = byId("explicit");
+  if (page) Object.assign(page.dataset, { run: run.id, version: String(run.version), key: run.key });
 }
 
 function decoded(key: string): string {
@@ -34,11 +41,17 @@ function submitOf(sender: HTMLElement): string {
   return (sender.dataset["pipSubmit"] ??= crypto.randomUUID());
 }
 
-/** The version that a form shows: an older one where it shows what was typed into it before a reload. */
+const FIELDS = "input:not([type=hidden], [type=submit], [type=button], [type=reset], [type=image]), select, textarea";
+
+/**
+ * The version that a form shows: an older one where it shows what was typed into it before a reload. A button shows
+ * nothing that could be out of date: whoever presses it has seen all that this tab was answered.
+ */
 function seenIn(form: HTMLFormElement | null): string {
   const kept = form?.querySelector<HTMLInputElement>("input[name=_seen]");
   if (kept && kept.value !== kept.dataset["shown"]) return kept.value;
-  return form?.dataset["pipSeen"] ?? String(run.version);
+  const shown = form?.querySelector(FIELDS) ? form.dataset["pipSeen"] : undefined;
+  return shown ?? String(tabRun().version);
 }
 
 function tell({ elt, path, headers }: RequestDetail): void {
@@ -58,7 +71,8 @@ function hear({ xhr, requestConfig }: AnswerDetail): void {
   if (id !== run.id && id === asked) return; // A late answer about a run that this tab has left since.
   const version = Number(xhr.getResponseHeader(VERSION) ?? 0);
   const key = decoded(xhr.getResponseHeader(KEY) ?? "");
-  run = { id, key, version: id === run.id ? Math.max(version, run.version) : version };
+  run = { id, key, version: id === run.id ? Math.max(version, tabRun().version) : version };
+  note();
   document.dispatchEvent(new CustomEvent("pipulate:follow", { detail: { run: id, version: String(run.version) } }));
 }
 

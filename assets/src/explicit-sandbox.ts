@@ -1,14 +1,22 @@
 // The only script of the page in the frame: takes the code, runs it, and says how high the result is.
 
+type Look = Record<string, string>;
+
 interface Task {
   type: "run";
   code: string;
   id: string;
-  look: Record<string, string>;
+  look: Look;
+}
+
+interface Recolour {
+  type: "look";
+  look: Look;
 }
 
 const STYLE = `
-html { font: 14px/1.5 system-ui, sans-serif; color: var(--ink); accent-color: var(--accent); }
+html { font: 14px/1.5 system-ui, sans-serif; background: var(--paper); color: var(--ink);
+  accent-color: var(--accent); }
 body { display: flow-root; margin: 0; padding: 12px; overflow-wrap: anywhere; }
 button { padding: 4px 12px; border: 1px solid var(--line); border-radius: 6px; background: var(--accent);
   color: var(--accent-ink); font: inherit; cursor: pointer; }
@@ -24,9 +32,13 @@ function complain(words: string): void {
   document.body.append(line);
 }
 
+function wear(look: Look): void {
+  for (const [name, value] of Object.entries(look)) document.documentElement.style.setProperty(name, value);
+}
+
 function run({ code, id, look }: Task): void {
   hasRun = true;
-  for (const [name, value] of Object.entries(look)) document.documentElement.style.setProperty(name, value);
+  wear(look);
   const widget = document.createElement("div");
   widget.id = id;
   document.body.prepend(widget);
@@ -47,8 +59,10 @@ style.textContent = STYLE;
 document.head.append(style);
 window.addEventListener("error", (event) => complain(event.message));
 window.addEventListener("unhandledrejection", (event) => complain(String(event.reason)));
-window.addEventListener("message", (event: MessageEvent<Task>) => {
-  if (event.source === window.parent && event.data.type === "run" && !hasRun) run(event.data);
+window.addEventListener("message", ({ source, data }: MessageEvent<Task | Recolour>) => {
+  if (source !== window.parent) return;
+  if (data.type === "look") wear(data.look);
+  if (data.type === "run" && !hasRun) run(data);
 });
 new ResizeObserver(tellHeight).observe(document.body);
 window.parent.postMessage({ type: "ready" }, "*");

@@ -2,8 +2,8 @@
 // are run here, each once, and the libraries they use are there before them.
 
 import { on, type AnswerDetail } from "./explicit-htmx";
-import { load, missingFor, pageNonce } from "./explicit-libraries";
-import { byId } from "./page";
+import { load, missingFor } from "./explicit-libraries";
+import { byId, pageNonce } from "./page";
 
 /** Type of a script in the page itself that waits for this file, and for htmx. */
 const HELD = "text/explicit";
@@ -16,8 +16,18 @@ async function run(scripts: HTMLScriptElement[], put: (made: HTMLScriptElement, 
     const missing = missingFor(script.text);
     // One that cannot be loaded stops nothing else: the script finds out by itself.
     if (missing.length) await Promise.allSettled(missing.map(load));
-    put(copy(script), script);
+    const made = copy(script);
+    const over = made.src ? ended(made) : undefined;
+    put(made, script);
+    await over;
   }
+}
+
+/** What is fetched has run, or cannot be had; either way the next script's turn has come. */
+function ended(script: HTMLScriptElement): Promise<void> {
+  return new Promise((resolve) => {
+    for (const type of ["load", "error"]) script.addEventListener(type, () => resolve());
+  });
 }
 
 /** A script element that has run, or was parsed elsewhere, never runs; a new one does. */

@@ -5,6 +5,7 @@ import { startEvents } from "./explicit-events";
 import { runJsWidget, startFrames } from "./explicit-frames";
 import { startRun } from "./explicit-run";
 import { startScripts } from "./explicit-scripts";
+import { startTyped } from "./explicit-typed";
 
 declare global {
   interface Window {
@@ -15,6 +16,7 @@ declare global {
 window.runJsWidget = runJsWidget;
 startRun();
 startFrames();
+startTyped();
 startEvents();
 startDrafts();
 startScripts();

@@ -1,10 +1,9 @@
 // The socket of the page: messages as they come, and a quiet word when the run or the app changed elsewhere.
 
-import htmx from "htmx.org";
-import { Idiomorph } from "idiomorph";
-import { drop, isDirty, restore } from "./drafts";
+import { changed, startChanges } from "./changes";
+import { drop } from "./drafts";
+import { type JobChange, type Part, type Progress, refillLive, showJob, showLive, showProgress, topics } from "./moving";
 import { byId, currentRun, dismiss, notify } from "./page";
-import { isWaiting } from "./requests";
 import { tab } from "./tab";
 
 interface Item {
@@ -17,7 +16,10 @@ interface Item {
 type Frame =
   | { type: "messages"; last: number; items: Item[] }
   | { type: "run"; run: string; version: number; tab: string | null }
-  | { type: "apps"; modules: string[] };
+  | { type: "apps"; modules: string[] }
+  | ({ type: "progress" } & Progress)
+  | ({ type: "job" } & JobChange)
+  | ({ type: "live" } & Part);
 
 const GONE = 4004;
 const FIRST_WAIT_MS = 400;
@@ -25,6 +27,17 @@ const LONGEST_WAIT_MS = 10_000;
 let failures = 0;
 let current: WebSocket | undefined;
 let nextTry = 0;
+let shown = "";
+
+/** Where a swap brought other places for live views, the server has to know. */
+function followPlaces(): void {
+  refillLive();
+  if (!current || topics() === shown) return;
+  const left = current;
+  clearTimeout(nextTry);
+  connect();
+  left.close();
+}
 
 function address(): string {
   const run = currentRun();
@@ -34,6 +47,8 @@ function address(): string {
   const version = run ? (run.dataset["version"] ?? "0") : messages?.dataset["version"];
   if (id) query.set("run", id);
   if (version) query.set("version", version);
+  shown = topics();
+  if (shown) query.set("live", shown);
   return `ws://${location.host}/-/live?${query}`.replace(/^ws:/, location.protocol === "https:" ? "wss:" : "ws:");
 }
 
@@ -43,6 +58,7 @@ function connect(): void {
   socket.addEventListener("open", () => {
     failures = 0;
     dismiss("offline");
+    document.dispatchEvent(new Event("pipulate:open"));
   });
   socket.addEventListener("message", (event) => {
     if (socket === current) take(JSON.parse(event.data as string) as Frame);
@@ -89,7 +105,10 @@ function moveNotes(run: string): void {
 
 function take(frame: Frame): void {
   if (frame.type === "messages") for (const item of frame.items) append(item);
-  if (frame.type === "run") changed(frame.version, frame.tab);
+  if (frame.type === "run") changed(frame.run, frame.version, frame.tab);
+  if (frame.type === "progress") showProgress(frame);
+  if (frame.type === "live") showLive(frame);
+  if (frame.type === "job") showJob(frame);
   if (frame.type === "apps" && frame.modules.includes(location.pathname.split("/")[1] ?? "")) {
     notify({ name: "app", words: "This app was updated.", action: { words: "Reload", run: () => location.reload() } });
   }
@@ -135,45 +154,13 @@ function join(line: HTMLElement, event: HTMLElement, summary: string): void {
   if (last) last.innerHTML = summary;
 }
 
-function changed(version: number, by: string | null): void {
-  const run = currentRun();
-  if (!run || version <= Number(run.dataset["version"])) return;
-  if (by === tab()) {
-    run.dataset["version"] = String(version);
-  } else if (isWaiting()) {
-    setTimeout(() => changed(version, by), 150); // An answer is on its way that may show this change already.
-  } else if (run.classList.contains("conflict")) {
-    return;
-  } else if ([...run.querySelectorAll<HTMLFormElement>("form[data-draft]")].some(isDirty)) {
-    notify({
-      name: "run",
-      words: "This run was changed in another tab. What you typed is kept.",
-      action: { words: "Show the change", run: () => void refresh() },
-    });
-  } else {
-    void refresh();
-  }
-}
-
-/** Bring the run up to date without moving anything that did not change. */
-async function refresh(): Promise<void> {
-  dismiss("run");
-  const headers = { "HX-Request": "true", "X-Pipulate-Tab": tab() };
-  const answer = await fetch(location.href, { headers }).catch(() => null); // The socket tells again when it is back.
-  const run = currentRun();
-  if (!answer?.ok || !run) return;
-  Idiomorph.morph(run, await answer.text(), { morphStyle: "outerHTML", ignoreActiveValue: true });
-  const now = byId("run");
-  if (!now) return;
-  htmx.process(now);
-  restore(document);
-}
-
 export function startLive(): void {
   const list = byId("messages");
   if (list?.parentElement) list.parentElement.scrollTop = list.parentElement.scrollHeight;
   if (!list) return;
+  startChanges();
   connect();
+  document.addEventListener("htmx:afterSettle", followPlaces);
   document.addEventListener("pipulate:follow", (event) => {
     const { run, version } = (event as CustomEvent<{ run: string; version: string }>).detail;
     if (list.dataset["run"] !== run) follow(run, version);

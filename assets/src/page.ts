@@ -4,6 +4,11 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T | null 
   return document.getElementById(id) as T | null;
 }
 
+/** The nonce that lets scripts of this page run, or "". */
+export function pageNonce(): string {
+  return document.querySelector<HTMLScriptElement>("script[nonce]")?.nonce ?? "";
+}
+
 /** The run the page shows, where it shows one that can still change. */
 export function currentRun(): HTMLElement | null {
   const run = byId("run");
@@ -53,5 +58,6 @@ export function remember(name: string, value: string): void {
     method: "POST",
     headers: { "HX-Request": "true", "Content-Type": "application/x-www-form-urlencoded" },
     body: new URLSearchParams({ [name]: value }),
+    keepalive: true, // It arrives though the page is left at once.
   }).catch(() => {});
 }

@@ -16,6 +16,7 @@ interface HtmxDetail {
 }
 
 let underWay = 0;
+let writing: HTMLElement | null = null; // Where somebody wrote beside the run as an answer came, which must not call them away.
 
 /** Whether an answer about the run is still to come. */
 export function isWaiting(): boolean {
@@ -63,16 +64,31 @@ function reasonOf(xhr: XMLHttpRequest): string {
   return `The server could not do this (${xhr.status}). What you typed is still here; try again.`;
 }
 
+function writesBeside(): HTMLElement | null {
+  return document.activeElement?.closest<HTMLElement>("#assistant textarea") ?? null;
+}
+
+function goTo(element: HTMLElement | null | undefined, shown: HTMLElement): void {
+  writing = writesBeside() ?? writing;
+  if (writing?.isConnected) return writing.focus({ preventScroll: true });
+  element?.focus({ preventScroll: true });
+  shown.scrollIntoView({ block: "nearest" });
+}
+
 function goToOpenStep(): void {
   const open = document.querySelector<HTMLElement>("#run .step.open");
   if (!open) {
-    if (document.querySelector("#run-bar.finished")) announce("All steps are done.");
+    const bar = document.querySelector<HTMLElement>("#run-bar.finished, #run-bar.unready");
+    if (!bar) return;
+    bar.tabIndex = -1; // What had the focus is gone; from here the next Tab leads to what can be done now.
+    goTo(bar, bar);
+    announce(bar.classList.contains("finished") ? "All steps are done." : (bar.textContent ?? ""));
     return;
   }
   const wrong = open.querySelector<HTMLElement>("[aria-invalid=true]");
-  const field = wrong ?? open.querySelector<HTMLElement>("[autofocus]") ?? open.querySelector<HTMLElement>("button");
-  field?.focus({ preventScroll: true });
-  open.scrollIntoView({ block: "nearest" });
+  // The server has named the first field that is wrong, or empty; not every one of them can be marked as wrong itself.
+  const field = open.querySelector<HTMLElement>("[autofocus]") ?? wrong ?? open.querySelector<HTMLElement>("button");
+  goTo(field, open);
   const title = open.querySelector("h2")?.textContent ?? "";
   announce(wrong ? `Please check ${title}.` : `Next: ${title}`);
 }
@@ -81,20 +97,28 @@ export function startRequests(): void {
   on("htmx:configRequest", ({ headers }) => {
     if (headers) headers["X-Pipulate-Tab"] = tab();
   });
-  on("htmx:beforeRequest", ({ elt }) => {
+  on("htmx:beforeSend", ({ elt, xhr }) => {
+    if (elt.dataset["job"]) return; // News of a job answer nobody's click.
     underWay += 1;
+    // htmx says nothing to the page of an answer whose element is gone by then; the request itself always does.
+    xhr.addEventListener("loadend", () => {
+      underWay -= 1;
+    });
+  });
+  on("htmx:beforeRequest", ({ elt }) => {
     clearComplaints(elt);
     // The next turn of the loop: htmx still collects the values, and a disabled button has none.
     if (elt.closest("form[method=post]")) setTimeout(() => setBusy(elt, true));
   });
   on("htmx:afterRequest", ({ elt, xhr, successful, requestConfig }) => {
-    underWay -= 1;
     const sender = requestConfig?.elt ?? elt; // Where the answer took its place, the event comes from around it.
     setTimeout(() => setBusy(sender, false));
     const form = formOf(sender);
     const note = form?.dataset["note"] === undefined ? null : form.querySelector("textarea");
     const isNext = note && note.value !== requestConfig?.parameters["text"]; // Typed while the last one was sent.
-    if (successful && form?.dataset["draft"] && xhr.status < 400 && !isNext) {
+    // Where an answer leads to another page, htmx does not say whether it was a good one.
+    const isTaken = successful || xhr.getResponseHeader("hx-redirect") !== null;
+    if (isTaken && form?.dataset["draft"] && xhr.status < 400 && !isNext) {
       drop(form.dataset["draft"]);
       if (note) form.reset();
     }
@@ -105,21 +129,37 @@ export function startRequests(): void {
     }
   });
   on("htmx:beforeSwap", (detail) => {
+    writing = writesBeside();
     if (!detail.xhr.getResponseHeader("x-pipulate-swap")) return;
     detail.shouldSwap = true;
     detail.isError = false;
   });
   on("htmx:responseError", ({ elt, xhr }) => complain(elt, reasonOf(xhr)));
-  on("htmx:sendError", ({ elt }) =>
-    complain(elt, "The server does not answer. What you typed is still here; press the button again when it is back."),
-  );
+  on("htmx:sendError", ({ elt }) => {
+    if (elt.getAttribute("hx-trigger")?.startsWith("every ")) return; // It asks again by itself.
+    complain(elt, "The server does not answer. What you typed is still here; press the button again when it is back.");
+  });
   on("htmx:afterSettle", ({ target, elt }) => {
     restore(document);
     const place = target ?? elt;
     if (place.id === "run") dismiss("run");
+    if (place.closest("[data-table]")) return; // Another page of a table is no answer to a step.
     if (place.id === "run" || place.closest("#run") || place.id.startsWith("step-")) goToOpenStep();
   });
   document.addEventListener("pipulate:forms", () => restore(document));
+  document.addEventListener(
+    "submit",
+    (event) => {
+      // What is half typed into a number or a date is sent as nothing: the browser knows that it is wrong, we do not.
+      const fields = [...(event.target as HTMLFormElement).elements] as HTMLInputElement[];
+      const wrong = fields.find((field) => field.validity?.badInput);
+      if (!wrong) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      wrong.reportValidity();
+    },
+    true,
+  );
   document.addEventListener("submit", (event) => {
     const form = event.target as HTMLFormElement;
     const question = form.dataset["confirm"];

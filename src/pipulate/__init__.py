@@ -17,32 +17,107 @@ from typing import TYPE_CHECKING, Any
 from pipulate._version import __version__
 
 if TYPE_CHECKING:
+    from pipulate.jobs.doing import Job
     from pipulate.workflows.definition import Step, Workflow
-    from pipulate.workflows.fields import Choices, Range, TextArea
+    from pipulate.workflows.fields import (
+        Accept,
+        Choices,
+        CodeEditor,
+        Colour,
+        DateRange,
+        FieldError,
+        FieldsOf,
+        Help,
+        Hidden,
+        Label,
+        MarkdownEditor,
+        Placeholder,
+        Radios,
+        Range,
+        Search,
+        Slider,
+        Switch,
+        TextArea,
+    )
+    from pipulate.workflows.files import File, Files
+    from pipulate.workflows.handed import Messages, Profile, Progress, User
     from pipulate.workflows.markup import Markdown
     from pipulate.workflows.run import Earlier, Run
+    from pipulate.workflows.views.kinds import Code, Mermaid, Picture, SandboxedHtml
 
 __all__ = [
+    "Accept",
     "Choices",
+    "Code",
+    "CodeEditor",
+    "Colour",
+    "DateRange",
     "Earlier",
+    "FieldError",
+    "FieldsOf",
+    "File",
+    "Files",
+    "Help",
+    "Hidden",
+    "Job",
+    "Label",
     "Markdown",
+    "MarkdownEditor",
+    "Mermaid",
+    "Messages",
+    "Picture",
+    "Placeholder",
+    "Profile",
+    "Progress",
+    "Radios",
     "Range",
     "Run",
+    "SandboxedHtml",
+    "Search",
+    "Slider",
     "Step",
+    "Switch",
     "TextArea",
+    "User",
     "Workflow",
     "__version__",
 ]
 
 _HOMES = {
-    "Choices": "fields",
-    "Earlier": "run",
-    "Markdown": "markup",
-    "Range": "fields",
-    "Run": "run",
-    "Step": "definition",
-    "TextArea": "fields",
-    "Workflow": "definition",
+    "Accept": "workflows.fields",
+    "Choices": "workflows.fields",
+    "Code": "workflows.views.kinds",
+    "CodeEditor": "workflows.fields",
+    "Colour": "workflows.fields",
+    "DateRange": "workflows.fields",
+    "Earlier": "workflows.run",
+    "FieldError": "workflows.fields",
+    "FieldsOf": "workflows.fields",
+    "File": "workflows.files",
+    "Files": "workflows.files",
+    "Help": "workflows.fields",
+    "Hidden": "workflows.fields",
+    "Job": "jobs.doing",
+    "Label": "workflows.fields",
+    "Markdown": "workflows.markup",
+    "MarkdownEditor": "workflows.fields",
+    "Mermaid": "workflows.views.kinds",
+    "Messages": "workflows.handed",
+    "Picture": "workflows.views.kinds",
+    "Placeholder": "workflows.fields",
+    "Profile": "workflows.handed",
+    "Progress": "workflows.handed",
+    "Radios": "workflows.fields",
+    "Range": "workflows.fields",
+    "Run": "workflows.run",
+    "SandboxedHtml": "workflows.views.kinds",
+    "Search": "workflows.fields",
+    "Slider": "workflows.fields",
+    "Step": "workflows.definition",
+    "Switch": "workflows.fields",
+    "TextArea": "workflows.fields",
+    "User": "workflows.handed",
+    "Workflow": "workflows.definition",
 }
 
 
@@ -50,4 +125,4 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for: commands need none of it, and it takes a quarter of a second."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"pipulate.workflows.{_HOMES[name]}"), name)
+    return getattr(import_module(f"pipulate.{_HOMES[name]}"), name)

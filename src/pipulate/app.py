@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import shlex
@@ -21,13 +22,22 @@ from pipulate._program import program
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded
 from pipulate.explicit.entry import Explicit
+from pipulate.explicit.loading import ExplicitApp
+from pipulate.explicit.longwork import KIND, LongWork
+from pipulate.jobs import scheduling
+from pipulate.jobs.engine import Place
+from pipulate.jobs.port import Jobs
+from pipulate.jobs.transact import TransactJobs
 from pipulate.plugins.host import PluginHost
 from pipulate.security.capability import Capability, open_capability, write_private
 from pipulate.settings import Settings
-from pipulate.storage import lookups
+from pipulate.storage import keyvalue, lookups, uploads
 from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
 from pipulate.storage.folder import FolderLock, Layout
+from pipulate.storage.janitor import Janitor
+from pipulate.storage.jobs import ended_before
+from pipulate.storage.ledger import Written
 from pipulate.storage.migrate import migrate_postgres, migrate_sqlite
 from pipulate.storage.restore import finish_restore
 from pipulate.storage.sqlite import SqliteDatabase
@@ -37,9 +47,12 @@ from pipulate.web.guard import OPEN, App, Guard
 from pipulate.web.routes import router
 from pipulate.web.site import Site
 from pipulate.workflows.engine import Engine, Who
+from pipulate.workflows.unattended import Unattended, missing_app
+from pipulate.workflows.uploads import Uploads
 
 IN_BOX = Path(str(resources.files("pipulate") / "builtin"))
-_BIN_EVERY_S = 3_600.0
+_TIDY_EVERY_S = 3_600.0
+_SLICE_S = 0.2
 _log = get_logger()
 
 
@@ -57,6 +70,11 @@ def open_database(settings: Settings, layout: Layout) -> Database:
         return PostgresDatabase(url)
     migrate_sqlite(layout.database)
     return SqliteDatabase(layout.database)
+
+
+def _jobs(settings: Settings, layout: Layout, db: Database, clock: Clock, capability: Capability) -> Jobs:
+    url = settings.database_url.get_secret_value() if settings.database_url is not None else None
+    return TransactJobs(db, clock, Place(layout.jobs, url, f"pipulate-{capability.instance}"), settings.plugins)
 
 
 @dataclass(slots=True)
@@ -107,7 +125,9 @@ class Application:
 
     async def close(self) -> None:
         """Let go of everything; what was acknowledged is stored."""
+        await self.site.engine.background.jobs.close()
         await self.site.engine.close()
+        self.site.uploads.close()
         if self.site.explicit is not None:
             self.site.explicit.close()
         await asyncio.get_running_loop().run_in_executor(None, self.site.db.close)
@@ -115,8 +135,20 @@ class Application:
         self._lock.release()
 
 
-def build(settings: Settings, *, clock: Clock | None = None) -> Application:
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    in_box: Path = IN_BOX,
+    jobs: Callable[[Database, Clock], Jobs] | None = None,
+) -> Application:
     """Put the application together. Nothing listens yet, and no plugin is imported.
+
+    Args:
+        settings: What can be set.
+        clock: The time; the computer's own where it is not given.
+        in_box: The folder of the apps that came with the program.
+        jobs: Makes what runs the jobs; the engine where it is not given.
 
     Raises:
         PipulateError: If it cannot start; says why and what to do.
@@ -134,7 +166,10 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
         raise
     bus, clock = Bus(), clock or SystemClock()
     files = FileStore(layout.files)
-    engine = Engine(db, files, bus, clock, is_only_writer=not settings.is_postgres)
+    runs_jobs = jobs(db, clock) if jobs is not None else _jobs(settings, layout, db, clock, capability)
+    engine = Engine(db, files, bus, clock, runs_jobs, is_only_writer=not settings.is_postgres)
+    runs_jobs.register(scheduling.KIND, Unattended(engine))
+    scheduler = scheduling.Scheduler(db, clock, runs_jobs, bus, functools.partial(missing_app, engine))
     loops: list[asyncio.AbstractEventLoop] = []
 
     def changed(modules: frozenset[str]) -> None:
@@ -142,26 +177,44 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
         engine.catalog = {
             name: plugin.workflow for name, plugin in plugins.table.by_app.items() if plugin.workflow is not None
         }
-        on_loop(bus.publish, AppsChanged(modules))
+        if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
+            on_loop(bus.publish, AppsChanged(modules))
 
     def on_loop(call: Callable[..., object], *args: object) -> None:
         for loop in loops:
             with contextlib.suppress(RuntimeError):  # The loop is closing; nobody is left to tell.
                 loop.call_soon_threadsafe(call, *args)
 
+    def heard(written: Written) -> None:
+        on_loop(engine.heard, written)
+
+    def installed(name: str) -> ExplicitApp | None:
+        plugin = plugins.table.by_app.get(name)
+        return plugin.app if plugin is not None and isinstance(plugin.app, ExplicitApp) else None
+
     explicit = Explicit(
         lambda: db,
         files,
         clock,
-        stored=lambda written: on_loop(engine.heard, written),
+        stored=heard,
+        work=lambda book: LongWork(book, runs_jobs, installed, heard, on_loop),
         tables=settings.state_tables,
+        log_level=settings.log_level,
         said=lambda conversation, seq: on_loop(bus.publish, MessagesAdded(conversation, seq)),
     )
     plugins = PluginHost(
-        settings.plugins, IN_BOX, layout.state, limit_s=settings.import_limit_s, changed=changed,
+        settings.plugins, in_box, layout.state, limit_s=settings.import_limit_s, changed=changed,
         read_class=explicit.read,
     )  # fmt: skip
-    site = Site(settings, db, engine, plugins, capability, assets, bus, clock, explicit)
+    if explicit.work is not None:
+        engine.background.orders[KIND] = explicit.work.order
+    mb = uploads.MB
+    limits = uploads.Limits(
+        settings.upload_file_mb * mb, settings.upload_form_mb * mb, settings.upload_run_mb * mb,
+        settings.upload_user_mb * mb,
+    )  # fmt: skip
+    sent = Uploads(db, files, clock, limits)
+    site = Site(settings, db, engine, plugins, capability, assets, bus, clock, sent, scheduler, explicit)
     hosts: set[str] = set()
 
     @contextlib.asynccontextmanager
@@ -176,6 +229,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
         capability=capability,
         hosts=hosts,
         max_body_bytes=settings.max_body_bytes,
+        max_upload_bytes=limits.form + settings.max_body_bytes,
         refused=refused(site, f"{program()} link{where}"),
     )
     application = Application(site, guard, layout, lock, hosts, loops)
@@ -184,9 +238,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
 
 @contextlib.asynccontextmanager
 async def _in_background(site: Site) -> AsyncIterator[None]:
-    """Watch the plugin folder and empty the bin while the server runs."""
+    """Watch the plugin folder, and remove what nobody wants any more, while the server runs."""
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(_empty_bin(site, stop))]
+    tasks = [asyncio.create_task(_tidy(site, stop)), asyncio.create_task(_take_up(site))]
     if site.settings.reload:
         tasks.append(asyncio.create_task(_watch(site, stop)))
     try:
@@ -198,6 +252,20 @@ async def _in_background(site: Site) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _take_up(site: Site) -> None:
+    """Take up the jobs that were left, once the apps they are of are there; from then on, look after the schedules."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + site.settings.import_limit_s * 2
+    # In slices: a thread that waits for an app which hangs would hold up the end of the program.
+    while not await loop.run_in_executor(None, site.plugins.wait_loaded, _SLICE_S) and loop.time() < ends:
+        continue
+    try:
+        await site.engine.background.wake()
+    except PipulateError as error:
+        _log.warning("jobs.not_taken_up", reason=str(error))
+    await site.scheduler.run()
+
+
 async def _watch(site: Site, stop: asyncio.Event) -> None:
     """Take up changes of plugin files as they are saved."""
     loop = asyncio.get_running_loop()
@@ -206,15 +274,37 @@ async def _watch(site: Site, stop: asyncio.Event) -> None:
         await loop.run_in_executor(None, site.plugins.refresh, [Path(path) for _, path in changes])
 
 
-async def _empty_bin(site: Site, stop: asyncio.Event) -> None:
-    """Erase what has been in the bin for longer than the settings say."""
+async def _tidy(site: Site, stop: asyncio.Event) -> None:
+    """Remove what nobody wants any more: now, and every hour."""
+    janitor = Janitor(site.db, site.engine.files, site.clock)
     while not stop.is_set():
-        limit = to_text(site.clock.now() - timedelta(days=site.settings.bin_days))
+        await _empty_bin(site)
+        await _forget_jobs(site)
         try:
-            for run, owner in await site.db.read(lookups.deleted_before, limit):
-                await site.engine.purge(run, Who(owner))
-                _log.info("run.purged", run=run)
-        except PipulateError as error:
-            _log.warning("bin.failed", reason=str(error))
+            await site.db.write(keyvalue.forget_old, to_text(site.clock.now()))
+            await asyncio.get_running_loop().run_in_executor(None, janitor.clear)
+        except (PipulateError, OSError) as error:
+            _log.warning("files.not_cleared", reason=str(error))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _BIN_EVERY_S)
+            await asyncio.wait_for(stop.wait(), _TIDY_EVERY_S)
+
+
+async def _empty_bin(site: Site) -> None:
+    """Erase what has been in the bin for longer than the settings say."""
+    limit = to_text(site.clock.now() - timedelta(days=site.settings.bin_days))
+    try:
+        for run, owner in await site.db.read(lookups.deleted_before, limit):
+            await site.engine.purge(run, Who(owner))
+            _log.info("run.purged", run=run)
+    except PipulateError as error:
+        _log.warning("bin.failed", reason=str(error))
+
+
+async def _forget_jobs(site: Site) -> None:
+    """Remove the jobs that ended longer ago than the settings say."""
+    limit = to_text(site.clock.now() - timedelta(days=site.settings.jobs_days))
+    try:
+        while ended := await site.db.read(ended_before, limit):
+            await site.engine.background.jobs.forget(ended)
+    except PipulateError as error:
+        _log.warning("jobs.not_forgotten", reason=str(error))

@@ -9,6 +9,14 @@ PipulateError
 │   ├── StoreNewerError           storage.newer
 │   ├── FolderInUseError          storage.in_use
 │   └── ArchiveError              storage.archive
+├── JobError                      job.failed
+│   ├── JobNotFoundError          job.not_found
+│   ├── JobStatusError            job.status
+│   ├── PartRefusedError          job.part_refused
+│   ├── StepResultError           job.result_refused
+│   ├── ProcessDiedError          job.process_died
+│   ├── ProgramMissingError       job.program_missing
+│   └── ScheduleRefusedError      job.schedule_refused
 └── RunError                      run.failed
     ├── RunNotFoundError          run.not_found
     ├── UnknownStepError          run.unknown_step
@@ -19,10 +27,16 @@ PipulateError
     ├── RunLockedError            run.locked
     ├── RunConflictError          run.conflict
     ├── StepNotOpenError          run.step_not_open
+    ├── AppMissingError           run.app_missing
     ├── KeepChangedError          run.keep_changed
     ├── NothingToCancelError      run.nothing_to_cancel
+    ├── RunNotReadyError          run.not_ready
     ├── InvalidAnswersError       run.invalid_answers
+    │   └── FieldError            run.invalid_field
     ├── StepFailedError           run.step_failed
+    ├── UploadRefusedError        run.upload_refused
+    │   └── UploadTooLargeError   run.upload_too_large
+    ├── FileGoneError             run.file_gone
     └── ImportRefusedError        run.import_refused
 
 A message is a plain sentence for the person who meets it; the parts stay on the object as attributes.
@@ -31,6 +45,7 @@ The code is stored and documented, and never changes its meaning.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -108,6 +123,99 @@ class ArchiveError(StorageError):
     """A backup or export file is not what it claims to be."""
 
     code = "storage.archive"
+
+
+class JobError(PipulateError):
+    """A job could not do what it was asked for."""
+
+    code = "job.failed"
+
+
+class JobNotFoundError(JobError):
+    """No job has this id, or the person may not see it."""
+
+    code = "job.not_found"
+
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted
+        super().__init__(f"There is no job {wanted!r}.")
+
+
+class JobStatusError(JobError):
+    """A job stands otherwise than what was asked of it needs."""
+
+    code = "job.status"
+
+    def __init__(self, status: str, wanted: str) -> None:
+        self.status, self.wanted = status, wanted
+        super().__init__(f"This job is {status}. {wanted}")
+
+
+class PartRefusedError(JobError):
+    """The result of a checkpoint cannot be recorded."""
+
+    code = "job.part_refused"
+
+    def __init__(self, part: str, reason: str) -> None:
+        self.part, self.reason = part, reason
+        super().__init__(f"The part {part!r} of this job cannot be recorded: {reason}.")
+
+
+class StepResultError(JobError):
+    """What a step returned cannot be stored, or is not what its annotation says."""
+
+    code = "job.result_refused"
+
+    def __init__(self, step: str, reason: str) -> None:
+        self.step, self.reason = step, reason
+        super().__init__(f"What “{step}” returned cannot be kept: {reason}.")
+
+
+class ProcessDiedError(JobError):
+    """The process that called a function ended before the function did.
+
+    Attributes:
+        function: Name of the function.
+        exit_code: What it ended with; minus the number of the signal, where one ended it.
+    """
+
+    code = "job.process_died"
+
+    def __init__(self, function: str, exit_code: int) -> None:
+        self.function, self.exit_code = function, exit_code
+        super().__init__(f"The process of {function!r} ended before its work was done: {_ending(exit_code)}.")
+
+
+class ProgramMissingError(JobError):
+    """An outside program could not be started: it is not installed, or may not be run."""
+
+    code = "job.program_missing"
+
+    def __init__(self, program: str, reason: str) -> None:
+        self.program, self.reason = program, reason
+        super().__init__(
+            f"The program {program!r} cannot be started: {reason}. Install it, or give the full path of its file."
+        )
+
+
+def _ending(exit_code: int) -> str:
+    """Return what an exit code says."""
+    if exit_code >= 0:
+        return f"it left with exit code {exit_code}"
+    if exit_code == -signal.SIGKILL:
+        return "it was killed (SIGKILL), as happens where memory runs out"
+    known = {each.value: each.name for each in signal.Signals}
+    return f"it crashed ({known.get(-exit_code, f'signal {-exit_code}')})"
+
+
+class ScheduleRefusedError(JobError):
+    """A schedule cannot be as it was asked for; `field` names what is wrong with it, "" where it is the app."""
+
+    code = "job.schedule_refused"
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field, self.reason = field, reason
+        super().__init__(reason)
 
 
 class RunError(PipulateError):
@@ -233,6 +341,19 @@ class StepNotOpenError(RunError):
         super().__init__(f"Step {step!r} is not open. {now}")
 
 
+class AppMissingError(RunError):
+    """The app of a run is not there: not loaded yet, or its file was taken away or has a mistake."""
+
+    code = "run.app_missing"
+
+    def __init__(self, app: str) -> None:
+        self.app = app
+        super().__init__(
+            f"The app {app!r} is not there just now, so nothing was changed. Right after a start it may still be"
+            " loading: send it again in a moment."
+        )
+
+
 class KeepChangedError(RunError):
     """An old value cannot be kept because what it was made from has changed."""
 
@@ -267,16 +388,77 @@ class InvalidAnswersError(RunError):
         super().__init__("; ".join(f"{name or 'step'}: {text}" for name, text in self.problems.items()))
 
 
+class RunNotReadyError(RunError):
+    """A run cannot be locked: steps are missing, or the app's own checks find something wrong.
+
+    Attributes:
+        problems: Title of a step -> one sentence.
+    """
+
+    code = "run.not_ready"
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.problems = dict(problems)
+        listed = " ".join(f"{title}: {text}" for title, text in self.problems.items())
+        super().__init__(f"This run cannot be locked yet. {listed}")
+
+
+class FieldError(InvalidAnswersError, ValueError):
+    """The code of an app refuses what was typed in one field.
+
+    Attributes:
+        field: Name of the field; dotted where it is in a group.
+        reason: The sentence people read at the field.
+    """
+
+    code = "run.invalid_field"
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field, self.reason = field, reason
+        super().__init__({field: reason})
+
+
 class StepFailedError(RunError):
-    """The code of a step raised; the log holds the traceback under `error_id`."""
+    """The code of a step raised; the log holds the traceback under `error_id`.
+
+    Attributes:
+        step: The step.
+        error_id: Id of the entry in the log.
+        where: For the author: file, line and kind of what was raised; "" where no file is known.
+    """
 
     code = "run.step_failed"
 
-    def __init__(self, step: str, error_id: str) -> None:
-        self.step, self.error_id = step, error_id
+    def __init__(self, step: str, error_id: str, where: str = "") -> None:
+        self.step, self.error_id, self.where = step, error_id, where
         super().__init__(
-            f"The app made an error in step {step!r}, so nothing was saved. The server's log has the details under"
-            f" the id {error_id}."
+            f"The app made an error in step {step!r}, so nothing of it was saved. The server's log has the details"
+            f" under the id {error_id}." + (f" For the author: {where}" if where else "")
+        )
+
+
+class UploadRefusedError(RunError):
+    """A file that was sent for a field cannot be taken; nothing of it is kept."""
+
+    code = "run.upload_refused"
+
+
+class UploadTooLargeError(UploadRefusedError):
+    """A file that was sent is larger than a limit allows; says which one."""
+
+    code = "run.upload_too_large"
+
+
+class FileGoneError(RunError):
+    """A file that an answer names is not there any more."""
+
+    code = "run.file_gone"
+
+    def __init__(self, sha256: str) -> None:
+        self.sha256 = sha256
+        super().__init__(
+            "A file of this step is not there any more: it waited too long to be used. Choose it again; nothing else"
+            " was lost."
         )
 
 

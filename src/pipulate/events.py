@@ -38,13 +38,49 @@ class MessagesAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class StepProgressed:
+    """A step that is running says how far it is, or (`now` is None) has ended.
+
+    Attributes:
+        run: Id of the run.
+        step: Name of the step.
+        now: A `workflows.handed.Done`, or None.
+        left_s: Seconds it will take yet, going by how it went so far; None where nobody knows.
+    """
+
+    run: str
+    step: str
+    now: Any
+    left_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """A job is in another status, or has something new to show.
+
+    Attributes:
+        job: Id of the job.
+        run: The run it works for, or None.
+        step: The step it works for, or None.
+        owner: Whose it is.
+        status: One of `storage.jobs.STATUSES`.
+    """
+
+    job: str
+    run: str | None
+    step: str | None
+    owner: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class AppsChanged:
     """The set of apps changed; `modules` are those that were added, replaced or removed."""
 
     modules: frozenset[str]
 
 
-Happening = RunChanged | MessagesAdded | AppsChanged
+Happening = RunChanged | MessagesAdded | StepProgressed | JobChanged | AppsChanged
 Listener = Callable[[Happening], Any]
 
 

@@ -43,9 +43,24 @@ class Settings(BaseModel):
     max_body_bytes: Annotated[int, Field(ge=1_024)] = Field(
         default=8_000_000, description="Largest request body that is accepted."
     )
+    upload_file_mb: Annotated[int, Field(ge=1)] = Field(
+        default=500, description="Largest file that can be uploaded, in millions of bytes. A field may allow less."
+    )
+    upload_form_mb: Annotated[int, Field(ge=1)] = Field(
+        default=1_000, description="Most that files uploaded for one step may have together, in millions of bytes."
+    )
+    upload_run_mb: Annotated[int, Field(ge=1)] = Field(
+        default=5_000, description="Most that the files of one run may have together, in millions of bytes."
+    )
+    upload_user_mb: Annotated[int, Field(ge=1)] = Field(
+        default=20_000, description="Most that the files of one person may have together, in millions of bytes."
+    )
     max_sockets: Annotated[int, Field(ge=1)] = Field(default=1_000, description="Open pages with a live connection.")
     bin_days: Annotated[int, Field(ge=1)] = Field(
         default=30, description="Days a deleted run stays in the bin before it is erased."
+    )
+    jobs_days: Annotated[int, Field(ge=1)] = Field(
+        default=30, description="Days a job is kept, with its log, after it has ended."
     )
     import_limit_s: Annotated[float, Field(gt=0)] = Field(
         default=10.0, description="Seconds after which a plugin that is still importing is reported as hanging."

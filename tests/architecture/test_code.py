@@ -17,7 +17,28 @@ WIDE_EXCEPTS = {
     "app.py:build": "lets go of the folder, and raises again",
     "plugins/loading.py:_text_of": "plugin border",
     "plugins/loading.py:load": "plugin border",
+    "jobs/_worker.py:_answer": "plugin border: a function; goes to whoever waits",
+    "jobs/_worker.py:_load": "forgets the module, and raises again",
+    "jobs/_worker.py:_function": "plugin border: adds what to do, and raises again",
+    "jobs/_worker.py:main": "whatever ends a program ends this one at once",
+    "jobs/_worker.py:_pickled": "plugin border: an error's own constructor",
+    "jobs/processes.py:_arguments": "plugin border: what values do when they are pickled",
+    "jobs/processes.py:_loaded": "as above, when they are made again",
+    "jobs/doing.py:_adapter_of": "plugin border: an annotation",
+    "jobs/engine.py:Transact.open": "lets go of what was begun, and raises again",
+    "jobs/engine.py:_Handler.emit": "library border: what it logs must not stop what it does",
+    "jobs/transact.py:TransactJobs._after_opening": "library border: what the engine raises has no common root",
+    "jobs/transact.py:TransactJobs._begin": "takes a note back, and raises again",
+    "jobs/transact.py:TransactJobs._launch": "as above",
+    "jobs/transact.py:TransactJobs._look": "library border, as above",
+    "jobs/transact.py:TransactJobs._open": "library border: says so in the log, and raises again",
+    "jobs/working.py:Working._do": "plugin border: the work of a job, and whatever would end the program",
+    "explicit/longwork.py:_bound": "plugin border: an annotation",
     "explicit/chain.py:_Chain._filled": "plugin border: a handler that is called for what it was just asked",
+    "explicit/messages.py:Speaker._store": "thread border: what is said next is stored all the same",
+    "explicit/calls.py:Calls.result": "plugin border: a handler, and whatever would end the program",
+    "explicit/host.py:Host._run_until_stopped": "plugin border: what it left running",
+    "explicit/relay.py:Relay._work": "plugin border: a response; handed to whoever waits for it",
     "explicit/host.py:Host._on_loop.run": "plugin border: a handler; handed to whoever waits for it",
     "web/explicit.py:_called": "plugin border: what the store refused counts, whatever the handler makes of it",
     "storage/migrate.py:_upgrade": "whatever a migration raises, the store is as it was and says so",
@@ -25,15 +46,23 @@ WIDE_EXCEPTS = {
     "storage/restore.py:restore_sqlite": "removes what it began, and raises again",
     "storage/sqlite.py:SqliteDatabase._run": "rolls one unit back; its caller hears of it",
     "storage/sqlite.py:SqliteDatabase._write_batch": "each caller hears of it, and the writer lives",
-    "ui/run.py:_shown": "plugin border: the view of a result",
+    "ui/overrides.py:arranged": "plugin border: the app's own form",
+    "ui/overrides.py:shown": "plugin border: the view of a result",
+    "web/live.py:_Page._draw": "plugin border: a live view",
+    "ui/results.py:drawn": "border of the store: a part of a result, which may be from another time or place",
+    "testing/app.py:_Running.__init__": "lets go of what was begun, and raises again",
+    "testing/machine.py:check_workflow": "says how to come to it, and raises again",
     "web/errors.py:answered": "HTTP border",
     "workflows/definition.py:Step._take_return": "plugin border: a type",
     "workflows/definition.py:Step.prepare": "plugin border: an annotation",
-    "workflows/engine.py:Engine._choices": "plugin border: choices",
-    "workflows/engine.py:Engine._dynamic_form": "plugin border: suggestions",
-    "workflows/work.py:Work.asks_of.asks": "plugin border: conditions",
+    "workflows/asking.py:Asking._ask": "plugin border: choices and listed fields",
+    "workflows/asking.py:Asking._form": "plugin border: suggestions",
+    "workflows/work.py:_Rules.asks": "plugin border: conditions",
+    "workflows/work.py:_Rules.goes_to": "plugin border: where a step leads",
+    "workflows/work.py:Work.problems": "plugin border: checks of a run",
     "workflows/work.py:Work.awaited": "plugin border: a step",
     "workflows/work.py:Work.call": "plugin border: a step",
+    "workflows/work.py:Work.checked": "plugin border: rules of an author",
     "workflows/work.py:Work.store": "plugin border: a result",
 }
 
@@ -42,12 +71,15 @@ LONG_FUNCTIONS = {
     "explicit/look.py:Look.display_revert_header": "eight parameters that plugins use, and what each means",
     "storage/runs.py:change": "as submit",
     "storage/migrations/versions/0001_foundation.py:upgrade": "the list of all tables",
+    "storage/migrations/versions/0003_jobs.py:upgrade": "as above",
     "storage/runs.py:submit": "one transaction, told in one place; a third of it is its docstring",
     "ui/run.py:bar": "five states of one line",
 }
 
 SLEEPS = {
     "integration/test_server_limits.py:reads_all": "an application that is slow is what is tested",
+    "property/test_background_machine.py:BackgroundMachine.time_passes": "nothing depends on how far jobs come in it",
+    "support/job_room.py:eventually": "looks again and again until something is so",
     "support/flows.py:until": "looks again and again until something is so",
 }
 
@@ -56,13 +88,29 @@ CLASS_STYLE = ("builtin/hello_workflow.py", "cli/templates.py")
 
 NAMES_FOR_PEOPLE = {
     "explicit/keys.py:app_name": "a plugin that has no name at all",
+    "explicit/longwork.py:_same": "compares two functions; the name of one is stored, for it is found again by that",
     "explicit/modules.py:": "says which generation a plugin's Step is of",
     "explicit/modules.py:Later.__init__": "a message",
     "explicit/modules.py:_Made.exec_module": "the name a module is imported under",
+    "jobs/_worker.py:_answer": "a message",
+    "jobs/processes.py:_loaded": "a message",
+    "jobs/processes.py:_request": "names a function in the other process, within one call",
     "plugins/loading.py:_declared_in": "compares two names of one run",
     "plugins/loading.py:_why": "a message",
-    "ui/run.py:_shown": "a message",
+    "ui/overrides.py:failure": "a message",
+    "ui/results.py:drawn": "a message",
     "workflows/definition.py:_first_line": "a message",
+    "workflows/work.py:where_raised": "a message",
+    "workflows/views/elements.py:markup_of": "knows classes of a library without importing it",
+    "workflows/views/of_pandas.py:_array": "as above",
+    "workflows/views/of_pandas.py:_index": "as above",
+    "workflows/views/of_polars.py:_array": "as above",
+    "workflows/views/of_polars.py:_spec": "polars names its types, and is asked for them by these names",
+    "workflows/views/of_polars.py:content_of": "knows classes of a library without importing it",
+    "workflows/views/parts.py:_kind_of_class": "as above",
+    "workflows/views/parts.py:_pack": "a message",
+    "workflows/views/tagged.py:_tag_pandas": "knows classes of a library without importing it",
+    "workflows/views/tagged.py:tag": "a message",
 }
 
 
@@ -173,15 +221,18 @@ def test_no_markup_is_written_by_hand() -> None:
         and where.startswith(DRAWING)
         and not where.startswith(CLASS_STYLE)
     }
-    assert found <= {"ui/html.py:_attributes", "ui/html.py:table_rows"}
+    shown_in_a_sandbox = "builtin/gallery_results.py:"
+    assert found <= {"ui/html.py:_attributes", "ui/html.py:table_rows", shown_in_a_sandbox}
 
 
 def test_markup_is_declared_safe_in_few_places_only() -> None:
     found = {where for node, where in nodes() if isinstance(node, ast.Call) and name_of(node) in ("raw", "Html")}
     assert {where for where in found if not where.startswith("ui/html.py")} == {
         "explicit/markup.py:_Writer.whole", "explicit/markup.py:pieces", "explicit/markup.py:render",
-        "ui/explicit.py:explicit_page", "ui/forms.py:problems_without_field", "ui/frame.py:document",
-        "ui/markdown.py:markdown", "web/oldhost.py:sandbox",
+        "ui/explicit.py:explicit_page", "ui/frame.py:document", "ui/markdown.py:markdown", "ui/sanitised.py:sanitised",
+        "web/explicit.py:_resumed", "web/oldhost.py:sandbox", "web/views.py:frame",
+        # Sanitised whenever it is shown, whatever it says here.
+        "workflows/views/elements.py:_element", "workflows/views/elements.py:markup_of", "workflows/views/parts.py:",
     }  # fmt: skip
 
 

@@ -11,10 +11,10 @@ from tests.support.store import Postgres, Sqlite, Store
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sqlite | Postgres:
+def stores(request: pytest.FixtureRequest) -> Sqlite | Postgres:
     """What makes stores of one kind."""
     if request.param == "sqlite":
-        return Sqlite(tmp_path_factory.mktemp("sqlite"))
+        return Sqlite()
     return Postgres(request.getfixturevalue("postgres_url"))
 
 

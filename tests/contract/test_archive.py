@@ -14,15 +14,17 @@ import pytest
 
 from pipulate._clock import to_text
 from pipulate.errors import ArchiveError, StorageError, StoreDamagedError, StoreNewerError
-from pipulate.storage import transfer
+from pipulate.storage import jobs, transfer
 from pipulate.storage.archive import Archive, backup
 from pipulate.storage.check import check_sqlite_file
 from pipulate.storage.folder import Layout
 from pipulate.storage.keyvalue import KeyValues
+from pipulate.storage.migrate import REVISION
 from pipulate.storage.postgres import PostgresDatabase
 from pipulate.storage.restore import restore_postgres, restore_sqlite
 from pipulate.storage.sqlite import SqliteDatabase
-from tests.support.clock import ManualClock
+from pipulate.testing import ManualClock
+from tests.support.jobs import AT, put_one
 from tests.support.store import LARGE, Postgres, Sqlite, Store, rows_of
 from tests.support.store_archives import Entries, deep, edited, entries_of, link, packed
 
@@ -35,6 +37,9 @@ def fill(store: Store) -> None:
     store.submit(run, "b", LARGE + "b\0\ud800")
     store.revert(run, "a")
     KeyValues(store.db)["theme"] = {"dark": True}
+    job = store.db.write_now(put_one, status="running", run=run, backoff_s=0.1, timeout_s=1e9)
+    store.db.write_now(jobs.note, job, AT, None, None, [(AT, "a line")])
+    store.db.write_now(jobs.put_part, job, 1, "part", "1", AT)
 
 
 def saved(store: Store, name: str = "backup.zip") -> Path:
@@ -66,13 +71,13 @@ def test_a_backup_says_what_is_in_it(store: Store, tmp_path: Path) -> None:
     archive.close()
     assert archive.summary == summary
     assert (summary.rows["runs"], summary.rows["run_events"], summary.files) == (2, 9, 2)
-    assert (summary.made_at, summary.revision) == (to_text(store.clock.now()), "0001")
+    assert (summary.made_at, summary.revision) == (to_text(store.clock.now()), REVISION)
 
 
 def test_a_backup_says_which_version_of_the_tables_it_is_of(store: Store) -> None:
     store.db.write_now(lambda tx: tx.run("UPDATE alembic_version SET version_num = '0000'"))
     archive = Archive(saved(store))
-    store.db.write_now(lambda tx: tx.run("UPDATE alembic_version SET version_num = '0001'"))
+    store.db.write_now(lambda tx: tx.run("UPDATE alembic_version SET version_num = :now", now=REVISION))
     archive.close()
     assert archive.summary.revision == "0000"
 
@@ -262,6 +267,7 @@ TAMPERED: dict[str, Callable[[bytes], bytes]] = {
     "a row is short": table("profiles", row("x")),
     "a row has a list": table("profiles", row("x", ["x"], "x", "x")),
     "a row has a number no store takes": table("profiles", row("x", 10**30, "x", "x")),
+    "a row has a number that is none": table("profiles", row("x", float("nan"), "x", "x")),
     "the last row is cut off": table("profiles", row("x", "x", "x", "x")[:-1], rows=1),
     "a file was changed": entries(lambda found: found.update({large(found): b"{}"})),
     "a file is missing": entries(lambda found: found.pop(large(found))),
@@ -283,7 +289,7 @@ TAMPERED: dict[str, Callable[[bytes], bytes]] = {
 def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A good backup."""
     folder = tmp_path_factory.mktemp("backup")
-    with Sqlite(folder).opened(folder / "data") as store:
+    with Sqlite().opened(folder / "data") as store:
         fill(store)
         return saved(store).read_bytes()
 
@@ -305,7 +311,8 @@ def test_a_backup_that_was_tampered_with_is_refused(content: bytes, tmp_path: Pa
 
 def test_a_run_is_no_backup(store: Store, tmp_path: Path) -> None:
     run = store.filled()
-    (tmp_path / "run.zip").write_bytes(store.db.read_now(transfer.export, store.files, run, "ada")[1])
+    with (tmp_path / "run.zip").open("wb") as out:
+        store.db.read_now(transfer.export, store.files, run, "ada").write(store.files, out)
     with pytest.raises(ArchiveError, match="lacks manifest"):
         Archive(tmp_path / "run.zip")
 

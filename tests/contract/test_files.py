@@ -48,9 +48,9 @@ def test_a_value_becomes_a_file_above_the_limit(files: FileStore, length: int, i
 def test_a_large_value_goes_to_a_file_and_comes_back(files: FileStore) -> None:
     value = {"output": LARGE + "\0\ud800ü"}
     stored = files.store(RUN, value)
-    assert stored.value == {"$file": {"sha256": stored.sha256, "bytes": stored.size_bytes}}
+    assert stored.value == {"$file": {"sha256": stored.sha256, "bytes": stored.files[str(stored.sha256)]}}
     assert files.resolve(RUN, stored.value) == value
-    assert files.path(RUN, str(stored.sha256)).stat().st_size == stored.size_bytes
+    assert files.path(RUN, str(stored.sha256)).stat().st_size == stored.files[str(stored.sha256)]
 
 
 def test_a_value_has_one_digest_wherever_it_is_kept(files: FileStore) -> None:

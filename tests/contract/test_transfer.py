@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,9 @@ from tests.support.store_archives import Entries, deep, edited, entries_of, link
 
 def exported(store: Store, run: str) -> bytes:
     """Return the file of a run."""
-    return store.db.read_now(transfer.export, store.files, run, "ada")[1]
+    out = io.BytesIO()
+    store.db.read_now(transfer.export, store.files, run, "ada").write(store.files, out)
+    return out.getvalue()
 
 
 def take_in(store: Store, content: bytes, *, key: Key | None = None, by: str = "ada") -> str:
@@ -284,7 +287,7 @@ TAMPERED: dict[str, Callable[[bytes], bytes]] = {
 def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of the sample."""
     folder = tmp_path_factory.mktemp("sample")
-    with Sqlite(folder).opened(folder / "data") as store:
+    with Sqlite().opened(folder / "data") as store:
         return exported(store, sample(store))
 
 

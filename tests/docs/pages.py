@@ -26,6 +26,17 @@ def blocks(page: Path, language: str) -> list[str]:
     return [textwrap.dedent(body) for _, kind, body in _BLOCK.findall(page.read_text()) if kind == language]
 
 
+def files(page: Path) -> list[str]:
+    """Return the Python of a page as the files its reader has: a block that begins with a docstring begins one."""
+    found: list[str] = []
+    for block in blocks(page, "python"):
+        if block.startswith('"""') or not found:
+            found.append(block)
+        else:
+            found[-1] += f"\n\n{block}"
+    return found
+
+
 def prose(page: Path) -> str:
     """Return a page without its blocks."""
     return _BLOCK.sub("", page.read_text())

@@ -11,7 +11,7 @@ import pytest
 from pytest_examples import EvalExample, find_examples
 
 from pipulate import Workflow
-from tests.docs.pages import PAGES, blocks, name_of
+from tests.docs.pages import PAGES, blocks, files, name_of
 
 WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
 RULES = "A,ANN,B,E,F,I,N,PERF,RET,RUF,SIM,UP,W"
@@ -27,10 +27,10 @@ def test_page_runs_from_top_to_bottom(page: Path, eval_example: EvalExample) -> 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
 def test_page_shows_code_without_lint(page: Path) -> None:
-    code = "\n\n".join(blocks(page, "python"))
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", RULES, "--line-length", "120", "-"]
-    found = subprocess.run(command, input=code, capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stdout
+    for code in files(page):
+        found = subprocess.run(command, input=code, capture_output=True, text=True, check=False)
+        assert found.returncode == 0, found.stdout
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/tutorials/first-workflow.md", "docs/reference/fields.md"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import plistlib
 import shlex
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, blocks, typed
+from tests.docs.pages import ROOT, blocks, mentioned, typed
+from tests.support.server import Server
 from tests.support.site import Browser, running
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +65,48 @@ async def test_moving_to_postgresql_takes_the_runs_along(tmp_path: Path, postgre
     said = follow([*lines[switch:], "pipulate runs list"], tmp_path, DATABASE_URL=postgres_url)
     assert "Everything holds together." in said
     assert "spring" in said
+
+
+def put_in(folder: Path, page: str, language: str, name: str) -> None:
+    """Save the file of a page where the page says."""
+    path = folder / "plugins" / name
+    assert f"`plugins/{name}`" in (HOW_TO / page).read_text()
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n\n".join(blocks(HOW_TO / page, language)))
+
+
+def states(folder: Path) -> dict[str, tuple[str, int]]:
+    """Return file -> its state and how many findings it has, as the command lists them."""
+    listed = json.loads(follow(["pipulate plugins --check --json"], folder))
+    return {line["file"]: (line["state"], len(line["findings"])) for line in listed if not line["in_box"]}
+
+
+def test_writing_a_class_style_plugin_and_moving_it_works_in_an_empty_folder(tmp_path: Path) -> None:
+    put_in(tmp_path, "write-a-class-style-plugin.md", "py", "020_packing.py")
+    follow(typed(HOW_TO / "bring-an-existing-plugin.md"), tmp_path)
+    assert states(tmp_path) == {"020_packing.py": ("loaded", 0)}
+    put_in(tmp_path, "from-class-style-to-declarative.md", "python", "xx_packing.py")
+    assert states(tmp_path) == {"020_packing.py": ("loaded", 0)}  # The new one is skipped until it is complete.
+    (tmp_path / "plugins" / "xx_packing.py").replace(tmp_path / "plugins" / "020_packing.py")
+    follow(typed(HOW_TO / "from-class-style-to-declarative.md"), tmp_path)
+    assert states(tmp_path) == {"020_packing.py": ("loaded", 0)}
+
+
+def test_app_is_scheduled_and_unscheduled_as_the_page_says(tmp_path: Path) -> None:
+    page = HOW_TO / "run-on-a-schedule.md"
+    put_in(tmp_path, page.name, "python", "010_audit.py")
+    with Server(tmp_path, arguments=("--no-reload",)):
+        said = follow(typed(page), tmp_path)
+        assert "Weekly audit. Every Monday at 07:00, Europe/Berlin time." in said
+        made = json.loads(follow(["pipulate jobs schedules --json"], tmp_path))[0]["id"]
+        said = follow([line.replace("ID", made) for line in mentioned(page)], tmp_path)
+    assert said == "Begun.\nRemoved.\n"
+
+
+def test_every_command_that_the_pages_about_plugins_mention_works(tmp_path: Path) -> None:
+    for page in ("write-a-class-style-plugin.md", "from-class-style-to-declarative.md", "bring-an-existing-plugin.md"):
+        follow([line.replace("NAME", "own_one") for line in mentioned(HOW_TO / page)], tmp_path)
+    assert states(tmp_path) == {"010_own_one.py": ("loaded", 0)}
 
 
 def written(tmp_path: Path, number: int) -> Path:

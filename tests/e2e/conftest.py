@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect, sync_playwright
 
+from tests.e2e.explicit_host import Host
 from tests.support.server import Server
 from tests.support.services import chromium
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-features=" + ",".join((
+        # The browser's own user interface draws pages too, for each new window; they cost more than ours.
+        "WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "SpareRendererForSitePerProcess",
+        # What Playwright switches off otherwise, as far as it concerns us: of two such switches the later one counts.
+        "AimEnabled", "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose",
+        "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying",
+        "OptimizationHints", "PaintHolding", "PreconnectToSearch", "ThirdPartyStoragePartitioning",
+    )),
 )  # fmt: skip
+expect.set_options(timeout=15_000)  # Long enough for a busy machine; what is true already is not waited for.
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +92,27 @@ def watch(page: Page, address: str, problems: list[str]) -> None:
     page.on("pageerror", lambda error: problems.append(f"script: {error}"))
 
 
+def until(page: Page | Frame, expression: str) -> None:
+    """Wait until an expression is true in a page.
+
+    Asked from outside each time: `wait_for_function` evaluates within the page from its second look on, which the
+    policy of our pages forbids.
+    """
+    end = time.monotonic() + 15
+    while not page.evaluate(f"Boolean({expression})"):
+        assert time.monotonic() < end, f"it did not come to {expression}"
+        page.wait_for_timeout(20)
+
+
 def person(browser: Browser, server: Server, **look: Any) -> Person:
-    """Open a fresh profile and let it in through the one-time link."""
+    """Open a fresh profile that was let in, with an empty tab."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | look)
+    name, _, value = server.cookie().partition("=")
+    context.add_cookies([{"name": name, "value": value, "url": server.address, "httpOnly": True, "sameSite": "Strict"}])
     problems: list[str] = []
     page = context.new_page()
     watch(page, server.address, problems)
-    context.set_default_timeout(10_000)
-    page.goto(server.new_link())
+    context.set_default_timeout(15_000)
     return Person(server, context, page, problems)
 
 
@@ -108,3 +134,32 @@ def ann(browser: Browser, server: Server) -> Iterator[Person]:
     yield somebody
     somebody.context.close()
     assert somebody.problems == []
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A host of its own for each test."""
+    with Host() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser may complain about in this test, as regular expressions; a test adds what it provokes."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, host: Host, complaints: list[str]) -> Iterator[Page]:
+    """A tab; at the end the browser must have had nothing else to complain about."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(15_000)
+    page, problems = context.new_page(), list[str]()
+    watch(page, host.address, problems)
+    yield page
+    context.close()
+    assert [each for each in problems if not any(re.search(known, each) for known in complaints)] == []

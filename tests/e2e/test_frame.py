@@ -112,15 +112,19 @@ def test_profile_keeps_its_runs_to_itself(ann: Person) -> None:
     page.locator("#profile-new").fill("Müller & Söhne <b>")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.locator(".bar-top")).to_contain_text("Müller & Söhne <b>")
-    ann.start("hello")
+    page.goto(f"{ann.server.address}/hello")
+    page.get_by_role("textbox", name="Key").fill("Theirs alone")
+    page.get_by_role("button", name="Start").click()
     expect(page.locator(".crumbs")).to_contain_text("Müller & Söhne <b>")
     page.goto(f"{ann.server.address}/hello")
     expect(page.locator("table.runs tbody tr")).to_have_count(1)
+    expect(page.locator("table.runs")).to_contain_text("Theirs alone")
     page.locator(".bar-top summary", has_text="Müller & Söhne <b>").click()
     page.get_by_role("button", name="Default Profile").click()
     expect(page.locator(".bar-top")).to_contain_text("Default Profile")
     page.goto(f"{ann.server.address}/hello")
-    expect(page.get_by_role("searchbox", name="Find a key").or_(page.locator(".none"))).to_be_visible()
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    expect(page.get_by_text("Theirs alone")).to_have_count(0)
 
 
 def test_erased_run_is_gone_for_good(ann: Person) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e.conftest import Person, person
 from tests.support.server import Server
@@ -23,6 +23,8 @@ def finish_hello(somebody: Person) -> None:
 
 
 def test_first_start_leads_to_a_locked_run(ann: Person) -> None:
+    ann.context.clear_cookies()  # The link lets a browser in; elsewhere it has been let in already.
+    ann.page.goto(ann.server.new_link())
     finish_hello(ann)
     page = ann.page
     page.get_by_role("button", name="Lock run").click()
@@ -142,3 +144,17 @@ def test_renamed_run_lives_at_its_new_address(ann: Person) -> None:
     expect(page.locator("h1")).to_have_text("größe 🙂/a?b#c%")
     page.reload()
     expect(page.locator("h1")).to_have_text("größe 🙂/a?b#c%")
+
+
+def test_answer_that_comes_late_leaves_the_focus_to_who_types_a_note(ann: Person) -> None:
+    page = ann.start("hello")
+    page.get_by_label("Name", exact=True).fill("Ada")
+    held: list[Route] = []
+    page.route("**/steps/name", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
+    with page.expect_request("**/steps/name"):
+        page.keyboard.press("Enter")
+    page.get_by_label("Note").focus()
+    page.keyboard.type("Remember")
+    held[0].continue_()
+    expect(page.locator("#live")).to_have_text("Next: Your language")
+    expect(page.get_by_label("Note")).to_be_focused()

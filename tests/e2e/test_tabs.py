@@ -84,9 +84,15 @@ def test_conflict_page_takes_theirs(ann: Person) -> None:
 
 def test_conflict_page_continues_in_a_copy(ann: Person) -> None:
     page = in_conflict(ann)
+    original = page.url
     page.get_by_role("button", name="Continue in a copy").click()
     page.wait_for_url("**-copy*")
     expect(page.locator("#step-name.done")).to_contain_text("Mine")
+    page.goto(original)
+    page.get_by_role("button", name="Edit Your name").click()
+    expect(page.locator("#live")).to_have_text("Next: Your name")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Theirs")
+    expect(page.locator(".restored")).to_have_count(0)  # It went along.
 
 
 def test_conflict_page_stays_when_the_run_changes_once_more(ann: Person) -> None:

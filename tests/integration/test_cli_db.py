@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipulate.storage.migrate import REVISION
 from tests.support.cli import Shell, fill
 from tests.support.server import Server
 from tests.support.services import postgres_database
@@ -158,7 +159,7 @@ def test_check_says_so_when_the_file_is_damaged(shell: Shell) -> None:
 def test_commands_of_an_older_store_say_how_to_bring_it_up_to_date(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipulate.storage.migrate.check_revision", lambda found: found == "0001")
+    monkeypatch.setattr("pipulate.storage.migrate.check_revision", lambda found: found == REVISION)
     shown = shell("runs", "list")
     assert shown.code == 1
     assert "pipulate db migrate" in shown.err

@@ -15,8 +15,10 @@ import pytest
 
 from pipulate.cli import cli
 from tests.support.cli import Shell, fill
+from tests.support.jobs import a_row, store
 
 HEAVY = ("alembic", "asyncio", "psycopg", "pydantic", "sqlalchemy", "starlette", "structlog", "uvicorn", "websockets")
+JOB = "0" * 32
 CONTROL = "\x1b[2J\x07\x9b31m\u202e"
 
 WITH_JSON = {
@@ -30,8 +32,14 @@ WITH_JSON = {
     "runs show": ("greeting", "01"),
     "runs export": ("greeting", "01", "run.zip"),
     "runs import": ("first-run.zip", "--key", "02"),
+    "jobs list": (),
+    "jobs show": (JOB,),
+    "jobs schedules": (),
+    "jobs schedule": (),  # needs a server; see test_cli_schedules
+    "jobs run-now": (),  # the same
     "link": (),  # needs a server; see test_cli_run
 }
+SERVED = ("link", "jobs schedule", "jobs run-now")
 
 
 def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -46,7 +54,9 @@ def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[t
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fill(tmp_path_factory.mktemp("filled"))
+    folder = fill(tmp_path_factory.mktemp("filled"))
+    store(folder, a_row(id=JOB))
+    return folder
 
 
 @pytest.fixture
@@ -92,7 +102,7 @@ def test_the_commands_with_json_are_those_tried_here() -> None:
     assert found == set(WITH_JSON)
 
 
-@pytest.mark.parametrize("name", [name for name in WITH_JSON if name != "link"])
+@pytest.mark.parametrize("name", [name for name in WITH_JSON if name not in SERVED])
 def test_json_is_one_valid_document_in_ascii(name: str, shell: Shell) -> None:
     shell("db", "backup", "first.zip")
     shell("runs", "export", "greeting", "01", "first-run.zip")
@@ -115,7 +125,15 @@ def test_wrong_use_ends_with_2_and_says_how_to_get_help(arguments: tuple[str, ..
 
 @pytest.mark.parametrize(
     "arguments",
-    [("runs", "list"), ("runs", "list", "--json"), ("db", "check"), ("db", "backup", "b.zip"), ("link",)],
+    [
+        ("runs", "list"),
+        ("runs", "list", "--json"),
+        ("jobs", "list"),
+        ("jobs", "log", JOB),
+        ("db", "check"),
+        ("db", "backup", "b.zip"),
+        ("link",),
+    ],
     ids=" ".join,
 )
 def test_a_command_that_finds_nothing_ends_with_1_and_says_what_to_start(
@@ -146,7 +164,19 @@ def test_control_characters_in_stored_keys_do_not_reach_the_terminal(shell: Shel
         assert not set(shown.out) & set(CONTROL) - set("[2J31m")
 
 
-@pytest.mark.parametrize("arguments", [("runs", "show", "greeting", CONTROL), ("runs", "import", CONTROL + ".zip")])
+def test_control_characters_in_what_a_job_says_do_not_reach_the_terminal(shell: Shell) -> None:
+    job = a_row(title=CONTROL, reason=CONTROL, trace=CONTROL, progress=json.dumps({"done": 1, "text": CONTROL}))
+    store(shell.folder, job, lines=[CONTROL])
+    for arguments in (("list",), ("list", "--json"), ("show", job.id), ("show", job.id, "--json"), ("log", job.id)):
+        shown = shell("jobs", *arguments)
+        assert shown.code == 0
+        assert not set(shown.out) & set(CONTROL) - set("[2J31m")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("runs", "show", "greeting", CONTROL), ("jobs", "show", CONTROL), ("runs", "import", CONTROL + ".zip")],
+)
 def test_control_characters_in_error_messages_do_not_reach_the_terminal(
     arguments: tuple[str, ...], shell: Shell
 ) -> None:

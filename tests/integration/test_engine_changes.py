@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipulate import Run, Workflow
-from pipulate.errors import RunConflictError, RunLockedError, RunNotFoundError, StepNotOpenError
+from pipulate.errors import AppMissingError, RunConflictError, RunLockedError, RunNotFoundError
 from pipulate.events import Bus
 from pipulate.workflows.engine import Engine
 from tests.support.flows import ANN, Play, bench, flow
@@ -130,7 +130,7 @@ async def test_run_whose_app_is_gone_can_be_looked_at_locked_and_copied_but_not_
         assert (view.workflow, view.title, await play.slots()) == (None, "flow", [])
         assert view.state.steps["pages"].data["output"] == 7
         for refused in (play.answer("site", url="b"), play.revert("site"), play.keep("site")):
-            with pytest.raises(StepNotOpenError):
+            with pytest.raises(AppMissingError):
                 await refused
         await play.go_on()
         await play.engine.finalize(play.id, ANN)
@@ -262,7 +262,7 @@ async def test_step_of_its_own_that_failed_is_tried_again_after_a_restart(tmp_pa
 async def test_change_by_another_server_is_seen_at_once_and_conflicts(tmp_path: Path) -> None:
     async with bench(tmp_path, OLD) as made:
         play = await made.start()
-        other = Engine(made.db, made.files, Bus(), made.clock, is_only_writer=False)
+        other = Engine(made.db, made.files, Bus(), made.clock, made.jobs, is_only_writer=False)
         other.catalog = made.engine.catalog
         assert (await other.view(play.id, ANN)).state.steps == {}
         await play.answer("site", url="a")

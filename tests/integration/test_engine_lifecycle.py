@@ -22,8 +22,8 @@ from pipulate.errors import (
 from pipulate.storage import lookups, transfer
 from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
+from pipulate.testing import ManualClock
 from pipulate.workflows.engine import Who
-from tests.support.clock import ManualClock
 from tests.support.flows import ANN, Play, bench, flow, until
 from tests.support.site import Browser, running
 
@@ -355,9 +355,10 @@ async def test_exported_run_can_be_taken_in_elsewhere(tmp_path: Path) -> None:
     async with bench(tmp_path / "here", FLOW) as made:
         play = await started(await made.start(), LONG)
         before = await play.view()
-        _, content = await made.db.read(transfer.export, made.files, play.id, ANN.actor)
-    archive = tmp_path / "run.zip"
-    archive.write_bytes(content)
+        outgoing = await made.db.read(transfer.export, made.files, play.id, ANN.actor)
+        archive = tmp_path / "run.zip"
+        with archive.open("wb") as out:
+            outgoing.write(made.files, out)
     async with bench(tmp_path / "there", FLOW) as made:
         taken = Play(made, (await made.engine.take_in(archive, "", ANN)).row.id)
         assert (await taken.view()).state.steps == before.state.steps

@@ -273,8 +273,8 @@ def cannot_be_stored(x: str) -> object:
     return object()
 
 
-def not_json(x: str) -> list[float]:
-    return [float("nan")]
+def not_json(x: str) -> list[Any]:
+    return [object()]
 
 
 def wrong_type(x: str) -> int:
@@ -333,7 +333,8 @@ async def test_step_of_its_own_that_fails_is_shown_and_can_be_tried_again(
         await play.answer("site", url="a")
         await play.go_on()
         failure = (await play.form("alone")).failure
-        assert (failure, await play.statuses()) == (logged[0]["error_id"], "site:done alone:open")
+        assert failure is not None
+        assert (failure.error_id, await play.statuses()) == (logged[0]["error_id"], "site:done alone:open")
         await play.go_on()
         assert len(logged) == 1  # It is not tried again by itself.
         doing[0] = site
@@ -363,7 +364,9 @@ async def test_step_of_its_own_that_refuses_answers_is_shown_as_failed(tmp_path:
     async with bench(tmp_path, flow(confused)) as made:
         play = await made.start()
         await play.go_on()
-        assert (await play.form("confused")).failure == logged[0]["error_id"]
+        failure = (await play.form("confused")).failure
+        assert failure is not None
+        assert failure.error_id == logged[0]["error_id"]
 
 
 async def test_condition_that_fails_names_the_step_it_belongs_to(tmp_path: Path, logged: list[Any]) -> None:

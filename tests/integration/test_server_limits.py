@@ -19,16 +19,21 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from pipulate.web import live
 from pipulate.web import server as limits
 from tests.support.raw import Wire, exchange, forget_peak, handshake, peak, replies, request
 from tests.support.server import Server
 
 MB = 1_000_000
+IMPATIENT = """
+from pipulate.web import live, server
+server.HEADERS_S = live._SEND_S = 4.0
+"""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("limits")) as running:
+    with Server(tmp_path_factory.mktemp("limits"), before=IMPATIENT) as running:
         running.get("/")
         yield running
         assert running.stop() == 0
@@ -61,6 +66,10 @@ def socket_to(server: Server, query: str = "") -> ClientConnection:
 # Time
 
 
+def test_nothing_is_waited_for_longer_than_ten_seconds() -> None:
+    assert max(limits.HEADERS_S, live._SEND_S) <= 10
+
+
 def closed_after(wires: list[Wire], within_s: float) -> list[float]:
     """Wait until the server has closed connections; return after how many seconds each was."""
     began, found = time.monotonic(), list[float]()
@@ -89,14 +98,14 @@ def test_connections_that_get_nowhere_are_closed_while_others_are_served(server:
         wires = [stack.enter_context(Wire(server.port)).send(halves[number % 5]) for number in range(100)]
         writer = threading.Thread(target=write, args=(server, run, *["x" * 19_000] * 400))
         writer.start()
-        closed = closed_after(wires, 15)
+        closed = closed_after(wires, 9)
         writer.join()
         dropped = select.poll()
         dropped.register(stuck.socket, 0)  # Tells of the end alone, not of what there is to read.
         assert dropped.poll(15_000)
     assert len(closed) == 100
-    assert min(closed) > 5
-    assert max(closed) < 13
+    assert min(closed) > 1.5
+    assert max(closed) < 7
     assert server.get("/")[0] == 200
     assert peak(server.process.pid) - before < 32 * MB
 

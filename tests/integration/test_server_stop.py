@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from pipulate.web import server as limits
 from tests.support.raw import Wire, exchange, request
 from tests.support.server import Server
 
@@ -121,7 +122,9 @@ def close_code(page: ClientConnection) -> int | None:
 
 def test_server_that_is_asked_to_end_finishes_what_it_can_and_loses_nothing(folder: Path) -> None:
     """With requests coming in, pages open, and a step under way that will never end."""
-    with Server(folder) as server, ExitStack() as stack:
+    assert limits._GRACE_S <= 10
+    before = "from pipulate.web import server; server._GRACE_S = 3"
+    with Server(folder, before=before) as server, ExitStack() as stack:
         run = run_of(server)
         stuck = stack.enter_context(Wire(server.port))
         stuck.send(sent(server, run, "for ever", str(uuid.uuid4())))

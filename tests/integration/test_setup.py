@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -154,6 +155,25 @@ def test_an_environment_is_made_again_after_its_folder_was_moved(project: Path) 
     before = script(project, "setup").wanted("program")
     moved = project.rename(project.with_name("moved"))
     assert script(moved, "setup").wanted("program") != before
+
+
+def test_an_environment_that_is_a_symbolic_link_is_left_alone(project: Path) -> None:
+    """Making one anew would empty the folder that the link leads to."""
+    shared = project.parent / "shared"
+    shared.mkdir()
+    (shared / "kept").write_text("by another project")
+    (project / ".venv").symlink_to(shared)
+    script(project, "setup")
+    done = subprocess.run(
+        [sys.executable, project / "scripts" / "setup.py", "program"],
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        f".venv is a symbolic link to {shared}. Making the environment would empty that folder, so nothing was done."
+        " Remove the link and run the same command again.\n"
+    )
+    assert [each.name for each in shared.iterdir()] == ["kept"]
 
 
 def test_the_front_end_is_built_again_only_when_a_source_changed(project: Path) -> None:

@@ -33,9 +33,9 @@ def keys(tx: Transaction) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Sqlite:
+def sqlite() -> Sqlite:
     """What makes stores."""
-    return Sqlite(tmp_path_factory.mktemp("sqlite"))
+    return Sqlite()
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ for _ in range(3):
         files.put(run, b"x" * 700_000)
     except StoreFullError:
         said.add("file")
-left = [each.name for each in (Path(sys.argv[2]) / run).iterdir()]
+left = [path.name for path in (Path(sys.argv[2]) / run).rglob("*")]
 read = len(db.read_now(keyvalue.items, "global", ""))
 resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 db.write_now(keyvalue.put, "global", "", "y", 1)

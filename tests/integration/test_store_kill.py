@@ -21,7 +21,7 @@ STORES = 6  # Each takes its share of the kills, so that looking through one sta
 
 def test_no_acknowledged_submit_is_lost_or_torn_by_kill_9(tmp_path: Path) -> None:
     seed = int.from_bytes(os.urandom(4))
-    chance, stores, found = random.Random(seed), Sqlite(tmp_path), 0
+    chance, stores, found = random.Random(seed), Sqlite(), 0
     with Zygote() as zygote:
         for number in range(STORES):
             layout = stores.make(tmp_path / f"{number}")

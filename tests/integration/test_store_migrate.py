@@ -34,7 +34,7 @@ MORE = '''
 import sys
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "0004", "0003", None, None
 def upgrade():
     op.create_table("half_done", sa.Column("id", sa.Text, primary_key=True))
     op.execute("INSERT INTO profiles VALUES ('half', 'half', 'half', '')")
@@ -59,7 +59,7 @@ def scripts(tmp_path: Path) -> Path:
 
 def add(scripts: Path, then: str) -> None:
     """Add a revision after the newest."""
-    (scripts / "versions" / "0002_more.py").write_text(MORE.format(then=then))
+    (scripts / "versions" / "0004_more.py").write_text(MORE.format(then=then))
 
 
 def tables(path: Path) -> set[str]:
@@ -150,11 +150,11 @@ def test_a_damaged_file_says_what_to_do_and_is_left_alone(tmp_path: Path, conten
 
 
 def test_a_migration_killed_in_the_middle_leaves_the_old_state(tmp_path: Path, scripts: Path) -> None:
-    with Sqlite(tmp_path).opened(tmp_path / "data") as store:
+    with Sqlite().opened(tmp_path / "data") as store:
         run, path = store.filled(), store.layout.database
     with interrupted("migrate_sqlite", path, scripts):
         pass
-    assert sqlite_revision(path) == "0001"
+    assert sqlite_revision(path) == REVISION
     assert tables(path) == {*TABLES, "alembic_version"}
     db = SqliteDatabase(path)
     assert db.read_now(lambda tx: tx.all("SELECT id FROM profiles")) == [("default",)]
@@ -177,7 +177,7 @@ def test_a_migration_that_fails_leaves_the_old_state_and_says_so(tmp_path: Path,
     with pytest.raises(StorageError, match="as it was before") as caught:
         migrate_sqlite(path, scripts=scripts)
     assert "http" not in str(caught.value)
-    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0001", False)
+    assert (sqlite_revision(path), "half_done" in tables(path)) == (REVISION, False)
 
 
 def test_a_migration_goes_on_from_where_the_store_is(tmp_path: Path, scripts: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_migration_goes_on_from_where_the_store_is(tmp_path: Path, scripts: Pa
     migrate_sqlite(path)
     add(scripts, "pass")
     assert migrate_sqlite(path, scripts=scripts)
-    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0002", True)
+    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0004", True)
     with pytest.raises(StoreNewerError):
         migrate_sqlite(path)
 
@@ -225,7 +225,7 @@ def test_a_migration_of_postgresql_killed_in_the_middle_leaves_the_old_state(url
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT to_regclass('half_done')").fetchone() == (None,)
         assert connection.execute("SELECT id FROM profiles").fetchall() == [("default",)]
-    assert postgres_revision(url) == "0001"
+    assert postgres_revision(url) == REVISION
 
 
 def test_two_programs_that_migrate_at_the_same_moment_do_it_once(url: str) -> None:
@@ -237,7 +237,13 @@ def test_two_programs_that_migrate_at_the_same_moment_do_it_once(url: str) -> No
 
 def test_what_has_to_be_done_is_told_by_the_revision(scripts: Path) -> None:
     add(scripts, "pass")
-    assert [check_revision(found, scripts) for found in (None, "0001", "0002")] == [True, True, False]
-    for unknown in ("0003", "", "default"):
+    assert [check_revision(found, scripts) for found in (None, "0001", "0002", "0003", "0004")] == [
+        True,
+        True,
+        True,
+        True,
+        False,
+    ]
+    for unknown in ("0005", "", "default"):
         with pytest.raises(StoreNewerError):
             check_revision(unknown, scripts)

@@ -24,7 +24,7 @@ CHECKPOINTS_OFTEN = {"PRAGMA journal_mode=WAL": "PRAGMA journal_mode=WAL; PRAGMA
 def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str]:
     """The file of a store with one run, and the id of that run."""
     folder = tmp_path_factory.mktemp("begun")
-    with Sqlite(folder).opened(folder / "data") as store:
+    with Sqlite().opened(folder / "data") as store:
         run = store.start()
     return store.layout.database.read_bytes(), run
 

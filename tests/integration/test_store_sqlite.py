@@ -35,9 +35,9 @@ def keys(tx: Transaction) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Sqlite:
+def sqlite() -> Sqlite:
     """What makes stores."""
-    return Sqlite(tmp_path_factory.mktemp("sqlite"))
+    return Sqlite()
 
 
 @pytest.fixture

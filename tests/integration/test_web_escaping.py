@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
@@ -10,7 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
+from pipulate.storage import jobs
 from pipulate.web.routes import ADDRESSES
+from tests.support.jobs import AT, put_one
 from tests.support.raw import Tab
 from tests.support.site import Answer, Browser, running
 
@@ -182,7 +185,12 @@ async def test_no_text_becomes_markup_on_any_page(payload: str, browser: Browser
         await browser.post("/-/profiles", {"name": payload + "\x00"}),
         await browser.post("/-/profile", {"profile": payload}),
         await browser.post(f"/-/runs/{quote(payload, safe='')}/lock", htmx=True),
+        await browser.get(f"/-/schedules/new?run={run}"),
+        await browser.get(f"/-/schedules/when?kind=cron&cron={quote(payload)}&zone={quote(payload)}", htmx=True),
     ]
+    await browser.application.site.scheduler.add(
+        title=key[:80], app="odd", owner="owner", profile="default", cron="0 7 * * 1", zone="UTC", answers={}
+    )
     parts += [part for path in pages(run, address) for part in await seen(browser, path)]
     for part in parts:
         only_text(part)
@@ -212,10 +220,25 @@ async def test_texts_are_shown_as_they_are(payload: str, browser: Browser) -> No
     assert text.count(payload) >= 10
 
 
+async def test_jobs_show_what_they_say_as_text(payload: str, browser: Browser) -> None:
+    run, _ = await browser.start("odd", key_of(payload))
+    told = {"title": payload, "reason": payload, "trace": payload, "app": "odd", "run": run, "profile": payload,
+            "progress": json.dumps({"done": 1, "total": 3, "text": payload, "left_s": None}),
+            "partial": json.dumps({"view": "text", "output": payload})}  # fmt: skip
+    db = browser.application.site.db
+    for status, ended in (("running", None), ("failed", AT)):
+        job = await db.write(put_one, status=status, started_at=AT, ended_at=ended, **told)
+        await db.write(jobs.note, job, AT, None, None, [(AT, payload)])
+        for path in ("/-/jobs?profile=all", f"/-/jobs/{job}", f"/-/jobs/{job}/log"):
+            for answer in await seen(browser, path):
+                assert payload in only_text(answer), path
+
+
 async def test_address_and_query_are_shown_as_text(payload: str, browser: Browser) -> None:
     odd = quote(payload, safe="")
     for path in (f"/{odd}", f"/hello/{odd}", f"/-/runs/{odd}", f"/-/search?find={odd}", f"/odd?find={odd}",
-                 f"/odd?older={odd}", f"/-/bin?older={odd}_x", f"/odd?deleted={odd}", f"/-/static/{odd}"):  # fmt: skip
+                 f"/odd?older={odd}", f"/-/bin?older={odd}_x", f"/-/jobs?app={odd}",
+                 f"/-/jobs?before={odd}", f"/-/jobs/{odd}", f"/odd?deleted={odd}", f"/-/static/{odd}"):  # fmt: skip
         for answer in await seen(browser, path):
             only_text(answer)
 

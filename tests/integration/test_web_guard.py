@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -14,11 +15,15 @@ from uuid import uuid4
 import pytest
 
 from pipulate.app import Application
+from pipulate.security.capability import OWNER
+from pipulate.storage import jobs, schedules
 from pipulate.web.errors import refused
 from pipulate.web.guard import OPEN, BodyTooLargeError, Guard, Receive, Scope, Send
 from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
+from tests.support.jobs import put_one
 from tests.support.raw import Tab, stored
 from tests.support.site import HOST, PORT, Answer, Browser, running
+from tests.support.uploads import uploaded
 
 pytestmark = pytest.mark.anyio
 
@@ -51,9 +56,45 @@ OTHER_PAGES = (
     {"sec-fetch-site": "cross-site", "sec-fetch-dest": "script"},
     {"sec-fetch-site": ""},
 )
-FORMS = {"/-/look": b"theme=dark", "/-/control/delete": b"app=greeting&key=open"}
+FORMS = {
+    "/-/look": b"theme=dark",
+    "/-/control/delete": b"app=greeting&key=open",
+    "/-/control/schedule": b'app=greeting&answers={"name":{"name":["Ada"]}}&cron=0+7+*+*+1&zone=UTC',
+}
 """Forms that have to be just so; every other one takes what it needs from the same big form."""
-LEAVES_NO_TRACE = ("/run", "/-/plugins/retry", "/-/control/plugins")
+SENDS = """
+from pipulate import File, Workflow
+
+app = Workflow("sends")
+
+
+@app.step("file")
+def file(file: File) -> str:
+    return file.name
+"""
+VIEWS = """
+import pandas as pd
+
+from pipulate import Mermaid, Picture, SandboxedHtml, Workflow
+
+app = Workflow("views")
+PNG = b"\\x89PNG\\r\\n\\x1a\\n"
+
+
+@app.step("shown")
+def shown() -> list[object]:
+    return [pd.DataFrame({"a": ["Ada"]}), Picture(PNG, "image/png"), Mermaid("flowchart"), SandboxedHtml("<b>Ada</b>")]
+"""
+PARTS = {"table": 0, "table.csv": 0, "table.xlsx": 0, "picture": 1, "drawing": 2, "html": 3, "json": 0}
+"""What results are made of -> the part of the result above that has it."""
+LEAVES_NO_TRACE = (
+    "/run",
+    "/steps/{step:part}/stop",
+    "/{path:key}",
+    "/-/preview",
+    "/-/plugins/retry",
+    "/-/control/plugins",
+)
 
 
 @dataclass
@@ -62,18 +103,28 @@ class World:
 
     Attributes:
         values: Name of a part of an address -> what can stand there.
+        files: The same for addresses of files.
         versions: Run -> its version.
+        files: As `values`, in addresses of files.
+        shown: The run whose result has a part of each kind.
     """
 
     application: Application
     browser: Browser
     values: dict[str, list[str]]
     versions: dict[str, int]
+    files: dict[str, list[str]]
+    shown: str
 
     def paths(self, template: str) -> Iterator[str]:
         """Yield an address with every combination of real things in it."""
         names = re.findall(r"{(\w+)", template)
-        for values in itertools.product(*(self.values.get(name, ["01"]) for name in names)):
+        last = template.rsplit("/", 1)[-1]
+        if last in PARTS:
+            yield f"/-/runs/{self.shown}/steps/shown/{last}?part={PARTS[last]}"
+            return
+        known = self.values | (self.files if "field" in names or "sha256" in names else {})
+        for values in itertools.product(*(known.get(name, ["01"]) for name in names)):
             filled = iter(values)
             yield re.sub(r"{[^}]*}", lambda _: next(filled), template)  # noqa: B023 - used up before the next turn
 
@@ -99,12 +150,60 @@ class World:
         seen = next((version for run, version in self.versions.items() if run in path), 1)
         return (
             f"_seen={seen}&_submit={uuid4()}&name=Mallory&language=Deutsch&version=2&text=note&profile=default"
-            f"&offered=x&file=hello.py&key=stolen&_retry=1&path={self.values['file'][0]}"
+            f"&offered=x&file=hello.py&key=stolen&_retry=1&_remove={self.files['upload'][0]}&path={self.values['file'][0]}"
+            f"&job={self.values['job'][0]}"
+            f"&run={self.values['run'][2]}&title=Stolen&kind=day&zone=UTC&id={self.values['schedule'][0]}"
         ).encode()
+
+
+GUARDED = """
+from pipulate import Workflow
+
+app = Workflow("guarded", assets=["own.js"])
+
+
+@app.step("extra", optional=True)
+def extra(x: int) -> int:
+    return x
+
+
+@app.get("own")
+@app.post("own")
+def own() -> str:
+    return "Answered."
+"""
+
+
+async def a_run_with_files(browser: Browser) -> dict[str, list[str]]:
+    """Start a run with a file in its journal and another that waits; return what stands in addresses of files."""
+    run, _ = await browser.start("sends")
+    taken, waiting = [await uploaded(browser, run, "file", step="file", content=each) for each in (b"Ada,1", b"Ada,2")]
+    await browser.submit(run, "file", 1, file=taken)
+    sha256 = hashlib.sha256(b"Ada,1").hexdigest()
+    return {
+        "run": [run], "step": ["file"], "field": ["file"], "sha256": [sha256], "name": ["a.csv"], "upload": [waiting],
+    }  # fmt: skip
+
+
+async def some_schedules(browser: Browser, run: str) -> list[str]:
+    """Put a run on schedules: one that waits, one that is paused, one that was removed; return their ids."""
+    for _ in range(3):
+        sent = {"run": run, "title": "Ours", "kind": "day", "zone": "UTC"}
+        assert (await browser.post("/-/schedules/new", sent)).status == 303
+    ids = [row.id for row in await browser.application.site.db.read(schedules.of_owner, OWNER)]
+    await browser.post(f"/-/schedules/{ids[1]}/pause")
+    await browser.post(f"/-/schedules/{ids[2]}/delete")
+    return ids
 
 
 @asynccontextmanager
 async def a_world(folder: Path) -> AsyncIterator[World]:
+    plugins = folder / "plugins"
+    plugins.mkdir()
+    (plugins / "guarded.py").write_text(GUARDED)
+    (plugins / "own.js").write_text("// Nothing.")
+    (plugins / "sends.py").write_text(SENDS)
+    (plugins / "views.py").write_text(VIEWS)
     async with running(folder) as application:
         browser = Browser(application)
         runs, keys, versions = [], [], {}
@@ -124,8 +223,17 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
             versions[run] = await browser.version(f"/hello/{key}")
         await browser.post(f"/-/runs/{runs[3]}/delete")
         await browser.post("/-/notes", {"text": "A secret note"})
-        values = {"run": runs, "step": ["name", "language", "greeting"], "module": ["hello"], "key": keys}
-        yield World(application, browser, values | {"file": [str(export)]}, versions)
+        files = await a_run_with_files(browser)
+        shown, _ = await browser.start("views")
+        assert (await browser.post(f"/-/runs/{shown}/steps/shown/run")).status < 400
+        runs.append((await browser.start("guarded", "skipping"))[0])
+        versions[runs[4]] = 1
+        values = {"app": ["guarded"], "library": ["mermaid.js"], "path": ["own"], "name": ["own.js"]}
+        put = application.site.db.write_now
+        values["job"] = [put(put_one, status=each, title="Ada", reason="Ada") for each in (jobs.PARKED, jobs.DONE)]
+        values |= {"schedule": await some_schedules(browser, runs[2])}
+        values |= {"run": runs, "step": ["name", "language", "greeting", "extra"], "module": ["hello"], "key": keys}
+        yield World(application, browser, values | {"file": [str(export)]}, versions, files, shown)
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,9 @@ async def test_answer_has_the_other_headers_of_safety_and_none_twice(name: str, 
 
 async def test_page_names_the_nonce_of_its_answer_on_its_only_script(browser: Browser) -> None:
     run = await a_run(browser)
-    paths = [each.path.replace("{run:part}", run) for each in ADDRESSES if "GET" in each.methods]
+    alone = ("/-/frame", "/-/jobs/active")  # They are no pages: one stands in a frame, the other in a page.
+    shown = [each.path for each in ADDRESSES if "GET" in each.methods and each.path not in alone]
+    paths = [path.replace("{run:part}", run) for path in shown]
     sent = [await browser.get(path.replace("{module:module}", "hello").replace("{key:key}", "01")) for path in paths]
     pages = [answer for answer in sent if answer.headers.get("content-type", "").startswith("text/html")]
     assert len(pages) >= 8
@@ -294,6 +296,18 @@ async def test_front_end_file_without_packed_forms_comes_plain(tmp_path: Path) -
     request = Request({"type": "http", "path_params": {"file": "app-1.js"}, "headers": [(b"accept-encoding", b"br")]})
     answer = Assets(tmp_path).answer(request)
     assert (answer.body, answer.headers.get("content-encoding")) == (b"1", None)
+
+
+async def test_front_end_files_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"app.js": "app-1.js"}')
+    file = tmp_path / "app-1.js"
+    file.write_text("1")
+    request = Request({"type": "http", "path_params": {"file": "app-1.js"}, "headers": []})
+    assets = Assets(tmp_path)
+    file.write_text("2")
+    assert (assets.answer(request).body, assets.text("app.js")) == (b"2", "2")
+    file.unlink()
+    assert assets.answer(request).status_code == 404
 
 
 async def test_front_end_files_that_were_not_built_stop_the_start_with_the_cure(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from pipulate.app import Application
 from pipulate.errors import StoreUnavailableError
-from pipulate.events import AppsChanged, MessagesAdded
+from pipulate.events import AppsChanged, Bus, Happening, MessagesAdded
 from pipulate.web import live
 from tests.support.raw import WITHIN_S, Tab
 from tests.support.site import Browser, running
@@ -280,3 +280,19 @@ async def test_socket_that_went_away_leaves_nothing_behind(browser: Browser) -> 
     left = asyncio.all_tasks() - tasks  # A reading that others may share ends by itself.
     assert left == set() or (await asyncio.wait(left, timeout=WITHIN_S))[1] == set()
     assert len(browser.application.site.bus._listeners) == listeners
+
+
+async def test_apps_that_a_start_loads_are_no_news_to_a_page_that_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Happening] = []
+    publish = Bus.publish
+
+    def noted(bus: Bus, happening: Happening) -> None:
+        told.append(happening)
+        publish(bus, happening)
+
+    monkeypatch.setattr(Bus, "publish", noted)
+    async with running(tmp_path) as application:
+        await Browser(application).start("hello")
+        assert not [each for each in told if isinstance(each, AppsChanged)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -27,6 +28,9 @@ from pipulate.storage.postgres import PostgresDatabase
 from pipulate.storage.sqlite import SqliteDatabase
 from tests.property.model import ORDER, ModelRun, Moment, Refused
 from tests.support.store import LARGE, Postgres, Sqlite, Store, made
+
+TIMES = int(os.environ.get("PIPULATE_TEST_TIMES", "1"))
+"""How many times as many examples are tried, for who has the time."""
 
 RUNS_MOST = 3
 NUMBERS = st.integers(0, 99)
@@ -261,8 +265,8 @@ def _versions(values: dict[str, Any]) -> dict[str, int]:
     return {step: value.version for step, value in values.items()}
 
 
-def test_runs_on_sqlite_are_what_the_model_says(tmp_path: Path) -> None:
-    stores = Sqlite(tmp_path)
+def test_runs_on_sqlite_are_what_the_model_says() -> None:
+    stores = Sqlite()
 
     class OnSqlite(RunMachine):
         @staticmethod
@@ -274,7 +278,7 @@ def test_runs_on_sqlite_are_what_the_model_says(tmp_path: Path) -> None:
         def reopen(store: Store) -> None:
             store.db = SqliteDatabase(store.layout.database)
 
-    _drive(OnSqlite, examples=120, steps=50)
+    _drive(OnSqlite, examples=40, steps=50)
 
 
 def test_runs_on_postgresql_are_what_the_model_says(postgres_url: str) -> None:
@@ -296,7 +300,7 @@ def test_runs_on_postgresql_are_what_the_model_says(postgres_url: str) -> None:
 
 def _drive(machine: type[RunMachine], *, examples: int, steps: int) -> None:
     how = settings(
-        max_examples=examples,
+        max_examples=examples * TIMES,
         stateful_step_count=steps,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],  # A disk is as fast as it is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,7 @@ class Bench:
 LATER = """
 from imports.crud import Step
 from fasthtml.common import *
+from starlette.responses import Response
 
 class Later:
     APP_NAME = "later"
@@ -80,7 +81,9 @@ class Later:
 
     async def init(self, request):
         pip, form = self.pip, await request.form()
-        key, _, _ = pip.generate_pipeline_key(self, form.get("pipeline_id"))
+        if not form.get("pipeline_id"):
+            return Response("", headers={"HX-Refresh": "true"})
+        key, _, _ = pip.generate_pipeline_key(self, form["pipeline_id"])
         pip.db["pipeline_id"] = key
         state, problem = pip.initialize_if_missing(key, {"app_name": self.APP_NAME})
         return problem or pip.run_all_cells(self.APP_NAME, self.steps)
@@ -88,7 +91,7 @@ class Later:
     async def step_word(self, request):
         key = self.pip.db["pipeline_id"]
         word = self.pip.get_step_data(key, "step_word", {}).get("word", "")
-        form = Form(Input(name="word"), hx_post="/later/step_word_submit")
+        form = Form(Input(name="word"), hx_post="/later/step_word_submit", hx_target="#step_word")
         return Div(Card(H3("Word: ", word), form), id="step_word")
 
     async def step_word_submit(self, request):
@@ -179,8 +182,7 @@ class Shapes:
     async def sleep(self, request):
         from tests.support.explicit import AWAKE, ASLEEP
         ASLEEP.set()
-        AWAKE.wait(10)
-        return P("awake")
+        return P("woken" if AWAKE.wait(10) else "overslept: everything waited for this")
 
 def plain(request):
     return P("a plain function")
@@ -188,7 +190,7 @@ def plain(request):
 """A handler for each shape of what handlers take and return."""
 
 DIARY = """
-import itertools, os
+import itertools, os, signal
 from collections import namedtuple
 
 Step = namedtuple("Step", ["id", "done", "show", "refill", "transform"], defaults=(None,))
@@ -206,53 +208,73 @@ class Diary:
         return "<div id='diary-container'></div>"
 
     async def write(self, request):
-        pip, steps, key = self.pip, self.steps, "diary"
-        self.db["pipeline_id"] = key
-        pip.initialize_if_missing(key, {"app_name": "diary", "count": 0})
+        self.db["pipeline_id"] = "diary"
+        self.pip.initialize_if_missing("diary", {"app_name": "diary"})
         mark = os.open("marks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for number in itertools.count(pip.read_state(key)["count"] + 1):
-            for call in range(7):
-                await self.call(call, key, number)
-                os.write(mark, f"{number} {call}\\n".encode())
+        first, last, dies_after = (int(os.environ.get(name, 10 ** 9)) for name in ("FIRST", "LAST", "DIES_AFTER"))
+        for number in range(first, last + 1):
+            for call in range(9):
+                if (number - first) * 9 + call == dies_after:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                await self.call(call, number)
+                os.write(mark, b".")
 
-    async def call(self, call, key, number):
-        pip, steps = self.pip, self.steps
+    async def call(self, call, number):
+        pip, steps, key = self.pip, self.steps, "diary"
         if call == 0:
+            await pip.unfinalize_workflow(key)
+        elif call == 1:
             state = pip.read_state(key)
             state.update(count=number, four={"d": number}, five={"e": number})
             pip.write_state(key, state)
-        elif call < 4:
-            step = steps[call - 1]
-            await pip.set_step_data(key, step.id, [number] * 3, steps)
-        elif call == 4:
-            await pip.finalize_workflow(key, {"six": number})
+        elif call < 5:
+            step = steps[call - 2]
+            await pip.set_step_data(key, step.id, [number] * (30_000 if call == 3 else 3), steps)
         elif call == 5:
-            await pip.unfinalize_workflow(key)
-        else:
+            await pip.set_temp_data(key, "half", number)
+        elif call == 6:
             await pip.clear_steps_from(key, "one", steps)
+        elif call == 7:
+            state = pip.read_state(key)
+            state["_revert_target"] = "one"
+            pip.write_state(key, state)
+        else:
+            await pip.finalize_workflow(key, {"six": number})
 """
-"""Writes without end, each call followed by a mark in a file: its number and which call it was."""
+"""Writes, each call followed by a mark in a file, and dies after as many as it is told."""
+
+DIARY_CALLS = 9
 
 
-def diary_after(number: int, call: int) -> dict[str, Any]:
-    """Return the state of the diary after a call; call -1 is the one before the first of this number."""
-    if call < 0 and number == 1:
-        return {"count": 0}
-    if call < 0:
-        return diary_after(number - 1, 6)
-    state: dict[str, Any] = {"count": number, "four": {"d": number}, "five": {"e": number}}
-    if number > 1:
-        state |= {"one": {"a": [number - 1] * 3}, "two": {"b": [number - 1] * 3}, "six": number - 1}
-    for at, (step, done) in enumerate((("one", "a"), ("two", "b"), ("three", "c")), 1):
-        if call >= at:
-            state[step] = {done: [number] * 3}
-    if call >= 4:
-        state["six"] = number
-    if call == 4:
-        state["finalize"] = {"finalized": True}
-    if call == 6:
-        del state["three"]
+def diary_after(state: dict[str, Any], first: int, calls: int) -> dict[str, Any]:
+    """Return the state of the diary after so many calls on a state, the first of them with the number `first`."""
+    for each in range(calls):
+        state = _diary_call(state, first + each // DIARY_CALLS, each % DIARY_CALLS)
     return state
+
+
+def _diary_call(state: dict[str, Any], number: int, call: int) -> dict[str, Any]:
+    """Return the state after one call; what it is kept beside stands under `half`."""
+    given: dict[str, Any] = {}
+    gone: set[str] = set()
+    match call:
+        case 0:
+            gone = {"finalize"}
+        case 1:
+            given = {"count": number, "four": {"d": number}, "five": {"e": number}}
+        case 2 | 3 | 4:
+            step, done = (("one", "a"), ("two", "b"), ("three", "c"))[call - 2]
+            given = {step: {done: [number] * (30_000 if call == 3 else 3)}}
+            gone = {"_revert_target", *({"three"} if call < 4 else ())}  # Step two is refilled, so it stays.
+        case 5:
+            given = {"half": number}
+        case 6:
+            gone = {"three"}
+        case 7:
+            given = {"_revert_target": "one"}
+        case 8:
+            given = {"six": number, "finalize": {"finalized": True}}
+    return {name: value for name, value in state.items() if name not in gone} | given
 
 
 @dataclass(frozen=True)
@@ -361,14 +383,39 @@ class Desk:
         return await self.application.site.db.read(look)
 
 
+class Tab:
+    """A tab at a class-style app: it names its run with every request, as the script of the page does.
+
+    Attributes:
+        browser: What it sends with.
+        headers: The run that it names.
+    """
+
+    def __init__(self, application: Application, app: str) -> None:
+        self.browser, self.headers, self._app = Browser(application), dict[str, str](), app
+
+    async def get(self, path: str) -> Answer:
+        """Ask for a part of the page."""
+        return await self.browser.get(f"/{self._app}/{path}", htmx=True, headers=self.headers)
+
+    async def post(self, path: str, **form: str) -> Answer:
+        """Send a form, and go over to the run that the answer names."""
+        answer = await self.browser.post(f"/{self._app}/{path}", form, htmx=True, headers=self.headers)
+        if "x-pipulate-run" in answer.headers:
+            self.headers = {"x-pipulate-run": answer.headers["x-pipulate-run"]}
+        return answer
+
+
 @asynccontextmanager
-async def explicit(folder: Path, **plugins: str) -> AsyncIterator[Application]:
+async def explicit(
+    folder: Path, *, settings: Mapping[str, Any] | None = None, **plugins: str
+) -> AsyncIterator[Application]:
     """Run the application with class-style plugins: module -> source."""
     with cleaned(folder):
         (folder / "plugins").mkdir(exist_ok=True)
         for module, source in plugins.items():
             (folder / "plugins" / f"{module}.py").write_text(source)
-        async with running(folder) as application:
+        async with running(folder, **(settings or {})) as application:
             table = application.site.plugins.table
             for module in plugins:
                 assert table.by_module[module].app is not None, table.by_module[module].findings

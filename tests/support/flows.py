@@ -11,17 +11,19 @@ from typing import Any
 
 from pipulate import Workflow
 from pipulate.events import Bus, Happening
+from pipulate.jobs.local import LocalJobs
 from pipulate.storage import journal, ledger, lookups
 from pipulate.storage.check import check_runs
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.files import FileStore
 from pipulate.storage.journal import State
-from pipulate.storage.migrate import migrate_sqlite
 from pipulate.storage.sqlite import SqliteDatabase
-from pipulate.workflows.engine import Engine, FormView, Who
+from pipulate.testing import ManualClock
+from pipulate.workflows.asking import FormView
+from pipulate.workflows.engine import Engine, Who
 from pipulate.workflows.plan import Slot
 from pipulate.workflows.work import RunView
-from tests.support.clock import ManualClock
+from tests.support.store import with_tables
 
 ANN = Who("owner", "tab-1")
 
@@ -44,7 +46,8 @@ class Bench:
         self.bus = Bus()
         self.told: list[Happening] = []
         self.bus.subscribe(self.told.append)
-        self.engine = Engine(db, files, self.bus, clock, is_only_writer=True)
+        self.jobs = LocalJobs(db, clock)
+        self.engine = Engine(db, files, self.bus, clock, self.jobs, is_only_writer=True)
 
     def install(self, *workflows: Workflow) -> None:
         """Make these the apps there are."""
@@ -72,8 +75,10 @@ class Play:
 
     async def view(self) -> RunView:
         """Return the run; what the engine holds of it has to be what the journal adds up to."""
-        view = await self.engine.view(self.id, ANN)
-        assert view.state == await self.folded()
+        view, folded = await self.engine.view(self.id, ANN), await self.folded()
+        while view.row.version != folded.version:  # A job wrote in between.
+            view, folded = await self.engine.view(self.id, ANN), await self.folded()
+        assert view.state == folded
         assert view.row == await self.bench.db.read(ledger.find, self.id)
         assert await self.bench.problems() == []
         return view
@@ -143,13 +148,14 @@ class Play:
 @asynccontextmanager
 async def bench(folder: Path, *workflows: Workflow, clock: ManualClock | None = None) -> AsyncIterator[Bench]:
     """Open the store in a folder, new or as it was left, with an engine on it."""
-    migrate_sqlite(folder / "store.sqlite3")
+    with_tables(folder / "store.sqlite3")
     db = SqliteDatabase(folder / "store.sqlite3")
     made = Bench(db, FileStore(folder / "files"), clock or ManualClock())
     made.install(*workflows)
     try:
         yield made
     finally:
+        await made.jobs.close()
         await made.engine.close()
         db.close()
 

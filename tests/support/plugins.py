@@ -108,7 +108,7 @@ def cleaned(root: Path) -> Iterator[Gate]:
         sys.path[:], sys.dont_write_bytecode = path, writes
         for name in set(sys.modules) - before | {"gate"}:
             if name in ("gate", "plugins") or name.startswith("plugins.") or _is_below(root, sys.modules[name]):
-                del sys.modules[name]
+                sys.modules.pop(name, None)
 
 
 def _is_below(root: Path, module: ModuleType) -> bool:

@@ -16,17 +16,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.store import made, with_tables
+
 
 class Server:
-    """`pipulate run` on a free port, in a folder."""
+    """`pipulate run` on a free port, in a folder.
 
-    def __init__(self, folder: Path, *, env: dict[str, str] | None = None, arguments: tuple[str, ...] = ()) -> None:
+    `before` is code that the process runs first: to shorten how long the server waits for something. Its tables are
+    there already unless `env` says where they are to be: making them is most of a first start.
+    """
+
+    def __init__(
+        self, folder: Path, *, env: dict[str, str] | None = None, arguments: tuple[str, ...] = (), before: str = ""
+    ) -> None:
         self.folder = folder
+        if not {"PIPULATE_DATA", "DATABASE_URL", "PIPULATE_DATABASE_URL"} & set(env or {}):
+            with_tables(made(folder / "data").database)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PIPULATE_")}
         clean.pop("DATABASE_URL", None)
+        program = ["-c", f"{before}\nfrom pipulate.cli import main\nmain()"] if before else ["-m", "pipulate"]
         self._log = (folder / "server.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipulate", "run", "--port", "0", "--print-url", "--no-browser", *arguments],
+            [sys.executable, *program, "run", "--port", "0", "--print-url", "--no-browser", *arguments],
             cwd=folder,
             env={**clean, "PIPULATE_LOG_LEVEL": "info", **(env or {})},
             stdout=subprocess.PIPE,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import re
-from collections.abc import AsyncIterator, Mapping
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +16,11 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from pipulate._clock import Clock
-from pipulate.app import Application, build
+from pipulate.app import IN_BOX, Application, build
+from pipulate.jobs.port import Jobs
 from pipulate.settings import read_settings
+from pipulate.storage.database import Database
+from tests.support.store import made, with_tables
 
 PORT = 5001
 HOST = f"127.0.0.1:{PORT}"
@@ -145,13 +152,40 @@ class Browser:
         return await self.post(f"/-/runs/{run}/steps/{step}", form, htmx=True)
 
 
+_SLOW_IMPORT_S = 4.0
+"""How long a plugin may take to import on a busy machine; one that is made to hang is not waited for longer."""
+
+
 @asynccontextmanager
-async def running(folder: Path, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Application]:
-    """Run the application without a network: lifespan and all."""
+async def running(
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    jobs: Callable[[Database, Clock], Jobs] | None = None,
+    in_box: Path | None = None,
+    **settings: Any,
+) -> AsyncIterator[Application]:
+    """Run the application without a network: lifespan and all; the engine does its jobs unless something else shall.
+
+    Of the apps in the box only the two Hello are there unless `in_box` is `IN_BOX`: loading all takes longer than most
+    tests.
+    """
     given = {"data": folder / "data", "plugins": folder / "plugins", "log_level": "error", "reload": False} | settings
     (folder / "plugins").mkdir(exist_ok=True)
-    application = build(read_settings({}, **given), clock=clock)
+    chosen = read_settings({}, **given)
+    with_tables(made(chosen.data).database)
+    application = build(chosen, clock=clock, jobs=jobs, in_box=in_box or _small_box())
     application.answers_at(PORT)
     async with application.running():
         application.site.plugins.wait_ready(30)
+        application.site.plugins.wait_loaded(_SLOW_IMPORT_S)
         yield application
+
+
+@functools.cache
+def _small_box() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="pipulate-box-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in ("hello.py", "hello_workflow.py"):
+        (folder / name).write_bytes((IN_BOX / name).read_bytes())
+    return folder

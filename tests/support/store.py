@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from pipulate.storage.postgres import PostgresDatabase
 from pipulate.storage.profiles import DEFAULT_ID
 from pipulate.storage.sqlite import SqliteDatabase
 from pipulate.storage.tables import TABLES, PostgresSource, SqliteSource, reading_postgres, reading_sqlite
-from tests.support.clock import ManualClock
+from pipulate.testing import ManualClock
 
 ORDER = ("a", "b", "c", "d")
 """The steps of the workflow that tests of the store make runs of."""
@@ -197,17 +198,29 @@ def made(folder: Path) -> Layout:
     return layout
 
 
-class Sqlite:
-    """Makes stores on SQLite, each in a folder of its own; migrated once and copied."""
+@lru_cache(maxsize=1)
+def _empty_database() -> bytes:
+    """Return a database file as the migrations make it; they run once in a process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.sqlite3"
+        migrate_sqlite(path)
+        return path.read_bytes()
 
-    def __init__(self, folder: Path) -> None:
-        self._empty = folder / "empty.sqlite3"
-        migrate_sqlite(self._empty)
+
+def with_tables(path: Path) -> None:
+    """Make an empty database file with its tables; one that is there stays as it is."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(_empty_database())
+
+
+class Sqlite:
+    """Makes stores on SQLite, each in a folder of its own."""
 
     def make(self, folder: Path) -> Layout:
         """Make a data folder with an empty store."""
         layout = made(folder)
-        shutil.copy(self._empty, layout.database)
+        with_tables(layout.database)
         return layout
 
     @contextmanager

@@ -13,6 +13,7 @@ from pipulate.errors import (
     InvalidAnswersError,
     KeepChangedError,
     PipulateError,
+    ProcessDiedError,
     RunConflictError,
     StepNotOpenError,
     UnknownStepError,
@@ -20,6 +21,7 @@ from pipulate.errors import (
 )
 
 KEPT_FROM_A = "The earlier value of step 'c' cannot be kept: step 'a', which it was made from, has changed."
+DIED = "The process of 'f' ended before its work was done: {}."
 IN_USE = "The data folder /x is in use by {}. Stop it first, or choose another folder with --data."
 TREE = [each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, PipulateError)]
 
@@ -52,6 +54,10 @@ def test_tree_in_the_module_is_the_tree_of_the_classes() -> None:
         (KeepChangedError("c", "a"), KEPT_FROM_A),
         (KeepChangedError("c", None), "The earlier value of step 'c' cannot be kept: there is no earlier value."),
         (InvalidAnswersError({"a": "Too long.", "": "Wrong."}), "a: Too long.; step: Wrong."),
+        (ProcessDiedError("f", 3), DIED.format("it left with exit code 3")),
+        (ProcessDiedError("f", -9), DIED.format("it was killed (SIGKILL), as happens where memory runs out")),
+        (ProcessDiedError("f", -11), DIED.format("it crashed (SIGSEGV)")),
+        (ProcessDiedError("f", -99), DIED.format("it crashed (signal 99)")),
         (FolderInUseError("/x", 7), IN_USE.format("process 7")),
         (FolderInUseError("/x", None), IN_USE.format("another process")),
     ],

@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from pipulate._threads import Outcome, Threads
+from tests.support.flows import until
 
 pytestmark = pytest.mark.anyio
 WAIT_S = 10
@@ -94,7 +95,8 @@ async def test_idle_thread_is_used_again() -> None:
     threads = Threads(8, "t")
     for _ in range(20):
         await threads.run(lambda: None)
-    assert len(threads._started) <= 2  # A second one starts where the first has not reported back yet.
+        await until(lambda: threads._idle == 1)
+    assert len(threads._started) == 1
     threads.close()
 
 

@@ -121,13 +121,13 @@ class HelloWorkflow:
         _, prefix, own_part = pip.generate_pipeline_key(self, typed)
         pipeline_id = typed if typed.startswith(prefix) else f"{prefix}{own_part}"
         self.db["pipeline_id"] = pipeline_id
-        state, error = pip.initialize_if_missing(pipeline_id, {"app_name": app_name})
+        _, error = pip.initialize_if_missing(pipeline_id, {"app_name": app_name})
         if error is not None:
             return error
         await self.message_queue.add(pip, f"Workflow ID: {pipeline_id}", verbatim=True)
         await self.message_queue.add(pip, "Choose this key on the page to return to the run.", verbatim=True)
-        if "step_01" not in state:
-            await self.message_queue.add(pip, self.step_messages["new"], verbatim=True)
+        how_far = await pip.get_state_message(pipeline_id, self.steps, self.step_messages)
+        await self.message_queue.add(pip, how_far, verbatim=True)
         return pip.rebuild(app_name, self.steps)
 
     async def handle_revert(self, request: Request) -> FT:
@@ -136,8 +136,9 @@ class HelloWorkflow:
         pipeline_id = self.db.get("pipeline_id", "unknown")
         form = await request.form()
         step_id = form.get("step_id")
-        if not step_id:
-            return P("No step was named.", style=pip.get_style("error"))
+        if step_id not in [step.id for step in self.steps[:-1]]:
+            await self.message_queue.add(pip, "There is no such step to go back to.", verbatim=True)
+            return pip.rebuild(self.app_name, self.steps)
         await pip.clear_steps_from(pipeline_id, step_id, self.steps)
         state = pip.read_state(pipeline_id)
         state["_revert_target"] = step_id
@@ -299,9 +300,14 @@ class HelloWorkflow:
         """Offer to lock the run once every step is done, and to unlock it once it is locked; POST locks it."""
         pip, steps, app_name = self.pipulate, self.steps, self.app_name
         pipeline_id = self.db.get("pipeline_id", "unknown")
+        state = pip.read_state(pipeline_id)
+        is_done = all(state.get(step.id, {}).get(step.done) for step in steps[:-1])
         if request.method == "POST":
-            await pip.finalize_workflow(pipeline_id)
-            await self.message_queue.add(pip, self.step_messages["finalize"]["complete"], verbatim=True)
+            message = "Not every step is done yet."
+            if is_done:
+                await pip.finalize_workflow(pipeline_id)
+                message = self.step_messages["finalize"]["complete"]
+            await self.message_queue.add(pip, message, verbatim=True)
             return pip.rebuild(app_name, steps)
         if "finalized" in pip.get_step_data(pipeline_id, "finalize", {}):
             return Card(
@@ -314,8 +320,7 @@ class HelloWorkflow:
                 ),
                 id="finalize",
             )
-        state = pip.read_state(pipeline_id)
-        if not all(state.get(step.id, {}).get(step.done) for step in steps[:-1]):
+        if not is_done:
             return Div(id="finalize")
         return Card(
             H3("Every step is done. Finalize?"),

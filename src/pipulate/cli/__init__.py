@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -12,9 +13,11 @@ import click
 from pipulate._version import __version__
 from pipulate.cli.db import db
 from pipulate.cli.doctor import doctor
+from pipulate.cli.jobs import jobs
 from pipulate.cli.new import new
 from pipulate.cli.plugins import plugins
 from pipulate.cli.runs import runs
+from pipulate.cli.schedules import SCHEDULING
 from pipulate.cli.serve import link, run
 from pipulate.cli.shared import Commands, json_option
 
@@ -46,12 +49,15 @@ def version(as_json: bool) -> None:
     click.echo(json.dumps({"version": __version__}) if as_json else __version__)
 
 
-for command in (run, link, new, plugins, runs, db, doctor, version):
+for command in (run, link, new, plugins, runs, jobs, db, doctor, version):
     cli.add_command(command)
+for command in SCHEDULING:
+    jobs.add_command(command)
 
 
 def main() -> None:
     """Run the command line, and end the process."""
+    gc.set_threshold(20_000, 20, 50)  # What is imported stays: to look for garbage in it is an eighth of a start.
     try:
         cli(prog_name="pipulate")
     except SystemExit as end:

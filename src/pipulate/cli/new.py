@@ -43,8 +43,8 @@ def plugin(name: str, style: str, plugins: Path | None) -> None:
             param_hint="NAME",
         )
     folder = settings_from(plugins=plugins).plugins
-    folder.mkdir(parents=True, exist_ok=True)
     _refuse_taken(name, folder)
+    folder.mkdir(parents=True, exist_ok=True)
     numbers = [int(match[1]) for path in folder.glob("*.py") if (match := re.match(r"(\d+)_", path.name))]
     path = folder / f"{(max(numbers, default=0) // 10 + 1) * 10:03d}_{name}.py"
     with path.open("x", encoding="utf-8") as file:
@@ -53,9 +53,21 @@ def plugin(name: str, style: str, plugins: Path | None) -> None:
 
 
 def _refuse_taken(name: str, folder: Path) -> None:
-    """Refuse a name that is the page address or the stored name of another app."""
-    stored = re.compile(rf"""(?:\bWorkflow\(\s*|^\s*APP_NAME\b[^=\n]*=\s*)["']{name}["']""", re.MULTILINE)
+    """Refuse a name that is the page address or the stored name of another app, or an address of ours."""
+    from pipulate.web.routes import OLD_HOST  # noqa: PLC0415 - help needs none of this
+
+    if name in {each.path.split("/")[1] for each in OLD_HOST}:
+        raise Failed(f"/{name} is an address that Pipulate answers itself. Choose another name.")
+    names = rf"""(?:\bWorkflow\(\s*|^\s*(?:APP_NAME|app_name|NAME)\b[^=\n]*=\s*)["']{name}["']"""
+    stored = re.compile(names, re.MULTILINE)
     for path in [*folder.glob("*.py"), *_IN_BOX.glob("*.py")]:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        if re.sub(r"^\d+_", "", path.stem) == name or stored.search(text):
+        if re.sub(r"^\d+_", "", path.stem) == name or stored.search(_text_of(path)):
             raise Failed(f"There is an app of this name already: {path}. Choose another name.")
+
+
+def _text_of(path: Path) -> str:
+    """Return what a plugin file says; nothing where it cannot be read, for that is a finding of its own."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

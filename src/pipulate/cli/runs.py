@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,10 @@ from pipulate.cli.shared import (
     show_table,
     writing,
 )
+
+if TYPE_CHECKING:
+    from pipulate.storage.files import FileStore
+    from pipulate.storage.transfer import Outgoing
 
 
 @click.group(cls=Group)
@@ -131,18 +135,32 @@ def export(app: str, key: str, file: Path, data: Path | None, as_json: bool) -> 
     with reading(settings_from(data=data)) as (_, tx, files):
         with _named(app, key):
             row = lookups.by_key(tx, app, key, OWNER)
-        _, content = transfer.export(tx, files, row.id, OWNER)
-    try:
-        with file.open("xb") as out:
-            out.write(content)
-    except FileExistsError:
-        raise Failed(f"{file} exists already. Choose another name.") from None
-    except OSError as error:
-        raise Failed(f"{file} could not be written: {error.strerror}.") from error
+        outgoing = transfer.export(tx, files, row.id, OWNER)
+        _write(outgoing, files, file)
     if as_json:
         show_json({"file": str(file), "app": row.app, "key": row.key, "version": row.version})
     else:
         say(f"{file}: {row.app} / {row.key}, version {row.version}")
+
+
+def _write(outgoing: Outgoing, files: FileStore, file: Path) -> None:
+    """Write the file of a run; nothing of it stays where that fails."""
+    try:
+        out = file.open("xb")
+    except FileExistsError:
+        raise Failed(f"{file} exists already. Choose another name.") from None
+    except OSError as error:
+        raise Failed(f"{file} could not be written: {error.strerror}.") from error
+    is_whole = False
+    try:
+        with out:
+            outgoing.write(files, out)
+        is_whole = True
+    except OSError as error:
+        raise Failed(f"{file} could not be written: {error.strerror}.") from error
+    finally:
+        if not is_whole:
+            file.unlink(missing_ok=True)
 
 
 @runs.command(name="import")

@@ -108,10 +108,12 @@ class $kind:
         _, prefix, own_part = pip.generate_pipeline_key(self, typed)
         pipeline_id = typed if typed.startswith(prefix) else f"{prefix}{own_part}"
         self.db["pipeline_id"] = pipeline_id
-        state, error = pip.initialize_if_missing(pipeline_id, {"app_name": self.app_name})
+        _, error = pip.initialize_if_missing(pipeline_id, {"app_name": self.app_name})
         if error is not None:
             return error
         await self.message_queue.add(pip, f"Workflow ID: {pipeline_id}", verbatim=True)
+        how_far = await pip.get_state_message(pipeline_id, self.steps, self.step_messages)
+        await self.message_queue.add(pip, how_far, verbatim=True)
         return pip.rebuild(self.app_name, self.steps)
 
     async def step_01(self, request):
@@ -148,6 +150,7 @@ class $kind:
         return Div(
             Card(
                 H3(f"{pip.fmt(step_id)}: {step.show}"),
+                P(self.step_messages[step_id]["input"]),
                 Form(
                     pip.wrap_with_inline_button(field),
                     hx_post=f"/{app_name}/{step_id}_submit",
@@ -171,7 +174,9 @@ class $kind:
         if not is_valid:
             return error, await self.step_01(request)
         await pip.set_step_data(pipeline_id, step_id, value, steps)
-        await self.message_queue.add(pip, f"{step.show}: {value}", verbatim=True)
+        await self.message_queue.add(pip, self.step_messages[step_id]["complete"].format(value), verbatim=True)
+        if pip.check_finalize_needed(step_index, steps):
+            await self.message_queue.add(pip, self.step_messages["finalize"]["ready"], verbatim=True)
         return pip.chain_reverter(step_id, step_index, steps, app_name, value)
 
     async def handle_revert(self, request):
@@ -180,8 +185,9 @@ class $kind:
         pipeline_id = self.db.get("pipeline_id", "unknown")
         form = await request.form()
         step_id = form.get("step_id")
-        if not step_id:
-            return P("No step was named.", style=pip.get_style("error"))
+        if step_id not in [step.id for step in self.steps[:-1]]:
+            await self.message_queue.add(pip, "There is no such step to go back to.", verbatim=True)
+            return pip.rebuild(self.app_name, self.steps)
         await pip.clear_steps_from(pipeline_id, step_id, self.steps)
         state = pip.read_state(pipeline_id)
         state["_revert_target"] = step_id
@@ -194,9 +200,14 @@ class $kind:
         """Offer to lock the run once every step is done, and to unlock it afterwards; POST locks it."""
         pip, steps, app_name = self.pipulate, self.steps, self.app_name
         pipeline_id = self.db.get("pipeline_id", "unknown")
+        state = pip.read_state(pipeline_id)
+        is_done = all(state.get(step.id, {}).get(step.done) for step in steps[:-1])
         if request.method == "POST":
-            await pip.finalize_workflow(pipeline_id)
-            await self.message_queue.add(pip, self.step_messages["finalize"]["complete"], verbatim=True)
+            message = "Not every step is done yet."
+            if is_done:
+                await pip.finalize_workflow(pipeline_id)
+                message = self.step_messages["finalize"]["complete"]
+            await self.message_queue.add(pip, message, verbatim=True)
             return pip.rebuild(app_name, steps)
         if "finalized" in pip.get_step_data(pipeline_id, "finalize", {}):
             return Card(
@@ -209,8 +220,7 @@ class $kind:
                 ),
                 id="finalize",
             )
-        state = pip.read_state(pipeline_id)
-        if not all(state.get(step.id, {}).get(step.done) for step in steps[:-1]):
+        if not is_done:
             return Div(id="finalize")
         return Card(
             H3("Every step is done. Finalize?"),

@@ -14,16 +14,19 @@ from pydantic_core import to_jsonable_python
 
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
-from pipulate.errors import RunConflictError, RunLockedError, RunNotFoundError
-from pipulate.explicit.context import Read, as_plugin_sees, current
+from pipulate.errors import PipulateError, RunConflictError, RunLockedError, RunNotFoundError, StorageError
+from pipulate.explicit.context import Current, Read, as_plugin_sees, current
+from pipulate.jobs.port import Request, row_of
 from pipulate.security.capability import OWNER
-from pipulate.storage import ledger, lifecycle, lookups, runs
+from pipulate.storage import asked, jobs, journal, ledger, lifecycle, lookups, runs
 from pipulate.storage.database import Database, Transaction
-from pipulate.storage.files import FileStore
+from pipulate.storage.files import FileStore, Stored
+from pipulate.storage.jobs import JobRow
 from pipulate.storage.keys import KEY_MAX, check_key, spelled
 from pipulate.storage.ledger import Author, RunRow, Written
 from pipulate.storage.runs import Change
 from pipulate.workflows import values
+from pipulate.workflows.asking import JobView
 
 FINALIZE, TARGET = "finalize", "_revert_target"
 _MARKS = frozenset({"created", "updated", TARGET, FINALIZE})
@@ -103,6 +106,9 @@ class Book:
         run, checked = new_id(), check_key(key)
         changes = [self._given(run, step, value) for step, value in state.items() if step not in _MARKS]
         self._do(_start, run, app, checked, profile, changes)
+        now = current()
+        if now is not None and isinstance(now.failure, RunNotFoundError):
+            now.failure = None  # It was not there, and now it is.
 
     def write(self, key: str, state: Mapping[str, Any]) -> None:
         """Store what differs from the state that was read; an event for each value.
@@ -168,6 +174,70 @@ class Book:
         self._do(_write, self._base(key).run, [], unlocks=True, seen=None)
         self._knows(key, {FINALIZE: _GONE})
 
+    def keep(self, key: str, files: Sequence[tuple[str, bytes]]) -> None:
+        """Keep files that were uploaded with the run: name and content of each.
+
+        Raises:
+            RunConflictError, RunLockedError, RunNotFoundError, StorageError: As in `runs.uploaded`.
+        """
+        base, now = self._base(key), current()
+        try:
+            named = [(name, self._files.put(base.run, content), len(content)) for name, content in files]
+        except StorageError as error:
+            _failed(error)
+            raise
+        self._do(runs.uploaded, base.run, named, submit_id=now.submit if now else None)
+
+    # Jobs
+
+    def ask(
+        self, key: str, step: str, order: Sequence[str], request: Request, given: Sequence[Any]
+    ) -> tuple[JobRow, bool]:
+        """Ask for the job that gives a step its value; return it and True, or the open one there is and False.
+
+        Raises:
+            RunNotFoundError, RunConflictError, RunLockedError: As in `put`.
+        """
+        base = self._base(key)
+        value = self._files.store(base.run, {"input": list(given), "output": None, "view": "tree"})
+        job = row_of(request, new_id(), to_text(self._clock.now()))
+        self._do(
+            _ask, base.run, job, step=step, order=order, value=value, seen=self._seen(key, base),
+            short=", ".join(values.shorten(values.plain(each)) for each in given),
+        )  # fmt: skip
+        row = self._db.read_now(_asked, job["id"], base.run, step, order)
+        return row, row.id == job["id"]
+
+    def answer(self, job: JobRow, value: Mapping[str, Any], now: Current) -> Written | None:
+        """Give a step the value its job worked out, and end the job; None where the job had ended by other means.
+
+        Raises:
+            RunNotFoundError, RunConflictError, RunLockedError: As in `put`.
+            PydanticSerializationError: If the value has no form in JSON.
+        """
+        assert job.run is not None and job.step is not None  # noqa: PT018, S101 - it was asked for with both
+        steps = getattr(now.instance, "steps", None) or ()
+        order = [each.id for each in steps]
+        before, after = _around(order, job.step)
+        change = self._given(job.run, job.step, value, earlier=before)
+        change = Change(job.step, change.value, change.short, before, _not_refilled(steps, after))
+        author = Author(job.owner, to_text(self._clock.now()))
+        return self._db.write_now(_answer, job, author, change, order, frozenset(now.own))
+
+    def job(self, key: str, step: str, order: Sequence[str]) -> JobView | None:
+        """Return the newest job of a step, ready to be shown; None where there is none, or something overtook it."""
+        row = self.row(key)
+        found = self.latest(row.id, step, order) if row is not None else None
+        return self.seen_job(found) if found is not None else None
+
+    def latest(self, run: str, step: str, order: Sequence[str]) -> JobRow | None:
+        """Return the newest job of a step by the id of its run, or None as in `job`."""
+        return self._db.read_now(asked.current, run, step, order, or_answered=True)
+
+    def seen_job(self, job: JobRow) -> JobView:
+        """Return a job, ready to be shown."""
+        return self._db.read_now(_seen_job, job)
+
     # Parts
 
     def _knows(self, key: str, changed: Mapping[str, Any]) -> None:
@@ -181,13 +251,16 @@ class Book:
     def _do(self, unit: Callable[..., tuple[int, Written]], run: str, *args: Any, **kwargs: Any) -> None:
         now = current()
         author = Author(now.actor if now else OWNER, to_text(self._clock.now()), now.tab if now else None)
-        if now is not None and unit is _write:
+        if now is not None and unit in (_write, _ask):
             kwargs |= {"own": frozenset(now.own), "submit_id": now.submit}
         try:
             first, written = self._db.write_now(unit, run, author, *args, **kwargs)
         except (RunConflictError, RunLockedError) as error:
             if now is not None:
                 now.refusal, now.refused = error, run
+            raise
+        except (RunNotFoundError, StorageError) as error:
+            _failed(error)
             raise
         if written.event is None:
             return
@@ -199,7 +272,11 @@ class Book:
     def _given(self, run: str, step: str, value: Any, *, earlier: Sequence[str] = ()) -> Change:
         plain = to_jsonable_python(value)
         inside = next(iter(plain.values())) if isinstance(plain, dict) and len(plain) == 1 else plain
-        stored = self._files.store(run, {"input": None, "output": plain, "view": "tree"})
+        try:
+            stored = self._files.store(run, {"input": None, "output": plain, "view": "tree"})
+        except StorageError as error:
+            _failed(error)
+            raise
         return Change(step, stored, values.shorten(values.plain(inside)), earlier)
 
     def _base(self, key: str) -> Read:
@@ -212,9 +289,12 @@ class Book:
         if now is not None and key in now.reads:
             return now.reads[key]
         found = self.read(key)
-        if found is None:
-            raise RunNotFoundError(key)
-        return found.read
+        if found is not None:
+            return found.read
+        error = RunNotFoundError(key)
+        if now is not None and key == now.key:  # Another key may be a question, whose answer is no.
+            _failed(error)
+        raise error
 
     def _seen(self, key: str, base: Read) -> int:
         """Return the version that was seen: the one the form was made for, else that of the first read."""
@@ -249,6 +329,13 @@ class Book:
     def _actor(self) -> str:
         now = current()
         return now.actor if now is not None else OWNER
+
+
+def _failed(error: PipulateError) -> None:
+    """Keep why something could not be stored: plugins catch what is raised, and say that all went well."""
+    now = current()
+    if now is not None:
+        now.failure = error
 
 
 def _start(
@@ -286,6 +373,56 @@ def _write(
         locked = lifecycle.finalize(tx, run, author)
         written = locked if locked.event is not None else written
     return first, written
+
+
+def _ask(
+    tx: Transaction,
+    run: str,
+    author: Author,
+    job: Mapping[str, Any],
+    *,
+    step: str,
+    order: Sequence[str],
+    value: Stored,
+    short: str,
+    seen: int,
+    own: Collection[int] = (),
+    submit_id: str | None = None,
+) -> tuple[int, Written]:
+    """Ask for a job unless one is open; return the version before, and what was written."""
+    row = ledger.claim(tx, run, author)
+    there = asked.current(tx, run, step, order)
+    if there is not None and there.is_open and not there.stop:
+        return row.version, ledger.nothing(row)
+    written, _ = asked.request(
+        tx, run, author, job, step=step, value=value, short=short, order=order, seen=seen, submit_id=submit_id, own=own
+    )
+    return row.version, written
+
+
+def _asked(tx: Transaction, job: str, run: str, step: str, order: Sequence[str]) -> JobRow:
+    row = jobs.find(tx, job) or asked.current(tx, run, step, order)
+    if row is None:  # It was the same form again, and what came of it is over.
+        row = jobs.latest_of_step(tx, run, step)
+    assert row is not None  # noqa: S101 - one of them was there in the transaction before
+    return row
+
+
+def _answer(
+    tx: Transaction, job: JobRow, author: Author, change: Change, order: Sequence[str], own: frozenset[int]
+) -> Written | None:
+    if not jobs.end(tx, job.id, job.attempt, jobs.DONE, author.at):
+        return None
+    assert job.run is not None  # noqa: S101 - it was asked for with one
+    return runs.change(
+        tx, job.run, author, [change], seen=job.version, own=own | asked.locked(tx, job), ends_edit=True,
+        submit_id=job.id, open_step=_next_of(tx, job.run, [change], order), kind=journal.COMPUTED,
+    )  # fmt: skip
+
+
+def _seen_job(tx: Transaction, job: JobRow) -> JobView:
+    fresh = jobs.find(tx, job.id) or job
+    return JobView(fresh, tuple(jobs.lines(tx, job.id, limit=8)), jobs.parts(tx, job.id))
 
 
 def _next_of(tx: Transaction, run: str, changes: Sequence[Change], order: Sequence[str]) -> str | None:

@@ -28,6 +28,8 @@ from pipulate.ui.html import Html
 
 Call = Callable[[str], Awaitable[Any]]
 
+LASTS_S = 0.05  # A walk that takes longer is left to the browser, which shows what there is meanwhile.
+
 _CONTAINERS = frozenset(
     {"article", "aside", "blockquote", "div", "fieldset", "figure", "footer", "header", "main", "nav", "section"}
 )
@@ -61,7 +63,7 @@ async def resolve(
     app_prefixes: Collection[str],
     call: Call,
     steps: int = 50,
-    seconds: float = 0.05,
+    seconds: float = LASTS_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> Resolved:
     """Return what a handler answered with its placeholders filled, in document order, until one has to be left.

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipulate.errors import RunConflictError, RunLockedError
+from pipulate.errors import PipulateError, RunConflictError, RunLockedError
 from pipulate.storage.journal import State
 from pipulate.storage.profiles import Profile
 
@@ -47,8 +47,10 @@ class Current:
         spoken: Messages that wait for the end of the request.
         refusal: What the store refused, whatever the handler made of it.
         refused: Id of the run it was refused for.
+        failure: Why something could not be stored at all, whatever the handler made of it.
         filter: Column -> value, as the plugin asked the table to show.
         is_over: Whether the request was answered; what goes on afterwards waits for nobody.
+        is_page: Whether the answer is a page of its own, whose scripts wait for those of the page.
         nonce: Lets scripts of the plugin's own markup run in the page that asked.
     """
 
@@ -65,8 +67,10 @@ class Current:
     spoken: list[Spoken] = field(default_factory=list)
     refusal: RunConflictError | RunLockedError | None = None
     refused: str | None = None
+    failure: PipulateError | None = None
     filter: dict[str, Any] = field(default_factory=dict)
     is_over: bool = False
+    is_page: bool = False
     nonce: str = ""
 
     def work_on(self, key: str) -> None:

@@ -8,9 +8,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pipulate._clock import Clock
+from pipulate.explicit.book import Book
 from pipulate.explicit.loading import ExplicitApp, construct, plugin_class
+from pipulate.explicit.longwork import LongWork
 from pipulate.explicit.modules import offer, old_host
-from pipulate.explicit.routes import Routes
 from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
 from pipulate.storage.ledger import Written
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Explicit:
-    """Loads class-style plugins and, once there is one, the host that serves them."""
+    """Loads class-style plugins and, once there is one, the host that serves them.
+
+    Attributes:
+        work: Their long work; None where no jobs are run.
+    """
 
     def __init__(
         self,
@@ -30,7 +35,9 @@ class Explicit:
         *,
         stored: Callable[[Written], None],
         said: Callable[[str, int], None],
+        work: Callable[[Book], LongWork] | None = None,
         tables: bool = False,
+        log_level: str = "info",
     ) -> None:
         """Wire it up, and make the modules of the old host importable.
 
@@ -39,11 +46,14 @@ class Explicit:
             files: Where large values live.
             clock: The time.
             stored: Told of every change of a run, on the thread that made it.
+            work: Makes what does the long work of plugins; None where none is done.
             tables: Whether each request logs the state of its run as a table.
+            log_level: Least severe level that plugins' own lines are shown from.
             said: Told conversation and number of every new message, on the thread that wrote it.
         """
         self._open_db, self._parts = open_db, (files, clock, stored, said)
-        self._tables = tables
+        self._tables, self._log_level = tables, log_level
+        self.work = work(Book(open_db(), files, clock, stored)) if work is not None else None
         self._lock = threading.Lock()
         self._host: Host | None = None
         self._withdraw = offer(old_host(self.host))
@@ -54,7 +64,9 @@ class Explicit:
             if self._host is None:
                 from pipulate.explicit.host import Host  # noqa: PLC0415 - imports FastHTML
 
-                self._host = Host(self._open_db(), *self._parts, tables=self._tables)
+                self._host = Host(
+                    self._open_db(), *self._parts, work=self.work, tables=self._tables, log_level=self._log_level
+                )
             return self._host
 
     def read(self, module: ModuleType, address: str) -> ExplicitApp | None:
@@ -66,9 +78,10 @@ class Explicit:
         kind = plugin_class(module)
         if kind is None:
             return None
-        host, routes = self.host(), Routes()
-        app = construct(kind, address, host.handed_in(), routes)
-        host.pip.plugins[address] = app.instance
+        host = self.host()
+        with host.rt.gathered() as routes:
+            app = construct(kind, address, host.handed_in(), routes)
+        host.took(app)
         return app
 
     def close(self) -> None:

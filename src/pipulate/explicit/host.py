@@ -9,29 +9,39 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from urllib.parse import quote, unquote
 
 from fastcore.xml import FT
 from starlette.responses import JSONResponse, Response
 
 from pipulate._clock import Clock
+from pipulate._log import get_logger
 from pipulate._threads import Outcome
 from pipulate.explicit import chain, logs, markup
 from pipulate.explicit.book import Book
-from pipulate.explicit.context import CURRENT, Current
+from pipulate.explicit.calls import Calls, without_headers
+from pipulate.explicit.context import CURRENT, Current, current
+from pipulate.explicit.kept import KeptAnswers
 from pipulate.explicit.loading import ExplicitApp
+from pipulate.explicit.longwork import LongWork
+from pipulate.explicit.look import Chained
 from pipulate.explicit.messages import Speaker
 from pipulate.explicit.pip import Pipulate
-from pipulate.explicit.routes import Handler, Routes, arguments, find
+from pipulate.explicit.relay import Relay
+from pipulate.explicit.routes import Handler, Routes, SharedRoutes, arguments, find
 from pipulate.explicit.tables import Dictionary, PipelineTable
+from pipulate.explicit.training import training_of
+from pipulate.explicit.watch import Watch
 from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
 from pipulate.storage.ledger import RunRow, Written
 from pipulate.ui.html import EMPTY, Html
 
 T = TypeVar("T")
+_log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +52,17 @@ class Answered:
         content: Its markup, where it answered with elements or text.
         response: Its response, where it answered with one.
         row: The run the request worked on, as it is now, or None.
+        headers: What it put beside its elements as headers, unchecked.
     """
 
     content: Html = EMPTY
     response: Any = None
     row: RunRow | None = None
+    headers: Sequence[tuple[str, str]] = ()
+
+
+class _NoRouteError(LookupError):
+    """The chain came to an address of the app that nothing answers; the browser is told so."""
 
 
 class Host:
@@ -65,20 +81,27 @@ class Host:
         stored: Callable[[Written], None],
         said: Callable[[str, int], None],
         *,
+        work: LongWork | None = None,
         tables: bool = False,
+        log_level: str = "info",
     ) -> None:
         """Wire it up and start the loop; with `tables`, each request logs the state of its run."""
-        logs.connect()
+        logs.connect(log_level)
         self._tables = tables
         self._speaker = Speaker(db, clock, said)
         self._book = Book(db, files, clock, stored)
-        self.rt = Routes()
+        self._registered: dict[str, Routes] = {}
+        self.rt = SharedRoutes(self._of_request)
+        self._kept = KeptAnswers()
+        self._last_opened: dict[str, str] = {}
         table, dictionary = PipelineTable(self._book, clock), Dictionary(db)
-        self.pip = Pipulate(db, self._book, self._speaker, table, dictionary)
+        self.pip = Pipulate(db, self._book, self._speaker, table, dictionary, work)
         self._running: set[asyncio.Task[None]] = set()
+        self._is_closing = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="explicit", daemon=True)
         self._thread.start()
+        self._watch, self._calls = Watch(self._loop, self._thread, lambda: bool(self._running)), Calls()
 
     def handed_in(self) -> Mapping[str, Any]:
         """Return parameter name -> what a plugin's constructor gets under it."""
@@ -88,10 +111,23 @@ class Host:
             "db": pip.db, "db_dictlike": pip.db, "db_key_value_store": pip.db, "config": pip.get_config(),
         }  # fmt: skip
 
+    def took(self, app: ExplicitApp) -> None:
+        """Take note of an app that was loaded, in place of the one of its module before."""
+        self.pip.plugins[app.module] = app.instance
+        self._registered[app.module] = app.registered
+
+    def _of_request(self) -> Routes | None:
+        now = current()
+        return self._registered.get(now.instance.name) if now is not None else None
+
     def close(self) -> None:
-        """Stop the loop; whatever a plugin still does ends with the program."""
+        """Stop the loop; whatever a plugin still does ends with the program. What was said is stored."""
+        self._is_closing = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=2)
+        self._watch.close()
+        self._calls.close()
+        self.wait_written(2)
 
     async def call(
         self, app: ExplicitApp, handler: Handler, request: Any, given: Mapping[str, str], now: Current, nonce: str
@@ -131,30 +167,19 @@ class Host:
 
         return await self._on_loop(made())
 
-    async def relay(self, response: Any, scope: Mapping[str, Any]) -> AsyncIterator[bytes]:
-        """Yield the body of a response that a plugin sends bit by bit, as fast as it is taken."""
-        ours = asyncio.get_running_loop()
-        parts: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=8)
+    def wait_written(self, seconds: float) -> bool:
+        """Wait until all that plugins said so far is stored; tell whether that is so."""
+        return self._speaker.wait_written(seconds)
 
-        async def send(message: Any) -> None:
-            if message["type"] == "http.response.body" and message.get("body"):
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(parts.put(message["body"]), ours))
+    async def relay(self, response: Any, scope: Mapping[str, Any]) -> Relay:
+        """Have a response sent that a plugin sends bit by bit; return it when it has begun.
 
-        async def receive() -> Any:
-            return await asyncio.get_running_loop().create_future()  # Whoever goes away cancels all of this.
-
-        async def work() -> None:
-            try:
-                await response(dict(scope), receive, send)
-            finally:
-                asyncio.run_coroutine_threadsafe(parts.put(None), ours)
-
-        task = asyncio.run_coroutine_threadsafe(work(), self._loop)
-        try:
-            while (part := await parts.get()) is not None:
-                yield part
-        finally:
-            task.cancel()
+        Raises:
+            Exception: Whatever it raises before it begins.
+        """
+        relay = Relay(response, scope, self._loop)
+        await relay.begin()
+        return relay
 
     async def _answer(
         self, app: ExplicitApp, handler: Handler, request: Any, given: Mapping[str, str], now: Current, nonce: str
@@ -165,20 +190,48 @@ class Host:
         self, app: ExplicitApp, handler: Handler, request: Any, given: Mapping[str, str], now: Current, nonce: str
     ) -> Answered:
         try:
-            form = await _form_of(handler, request)
-            result = await _result(handler, arguments(handler, request, given, form))
+            result = await self._made(app, handler, request, given, now)
+            self._keep_uploads(now, request)
         finally:
             await request.close()  # Files that were sent are the handler's for as long as it runs.
         if isinstance(result, dict):
             result = JSONResponse(result)
+        if isinstance(result, Chained) and result.is_untouched:
+            drawn = await self._drawn(app, result.element, request, now, nonce)
+            result.body = drawn.content.encode("utf-8", "replace")
         if isinstance(result, Response):
             return Answered(response=result, row=self._row(now))
-        return await self._drawn(app, result, request, now, nonce)
+        content, headers = without_headers(result)
+        return replace(await self._drawn(app, content, request, now, nonce), headers=headers)
+
+    def _keep_uploads(self, now: Current, request: Any) -> None:
+        """Keep with the run what was uploaded to it, wherever the handler put it."""
+        if request.uploads and now.key is not None and now.refusal is None and now.failure is None:
+            self._book.keep(now.key, request.uploads)
+
+    async def _made(
+        self, app: ExplicitApp, handler: Handler, request: Any, given: Mapping[str, str], now: Current
+    ) -> Any:
+        """Call a handler, unless its answer was made already, when the browser was sent what makes it ask."""
+        if request.method == "GET" and self._kept:
+            kept = self._kept.take(self._asked(app, request.url.path, request.url.query, now))
+            if kept is not None:
+                if isinstance(kept[0], BaseException):
+                    raise kept[0]
+                return kept[0]
+        form = await _form_of(handler, request)
+        return await self._calls.result(handler, arguments(handler, request, given, form))
+
+    def _asked(self, app: ExplicitApp, path: str, query: str, now: Current) -> Hashable:
+        """Return what an answer to a GET is made for: who asks what, in which page, of the run as it is now."""
+        row = self._row(now)
+        return now.actor, app.module, path, query, now.nonce, (row.id, row.version) if row is not None else None
 
     async def _page(self, app: ExplicitApp, request: Any, now: Current, nonce: str) -> Answered:
         async def made() -> Answered:
+            await self._opened(app, now)
             landing = app.instance.landing
-            result = await _result(landing, {}, request)
+            result = await self._calls.result(landing, {}, request)
             if isinstance(result, Response):
                 return Answered(response=result, row=self._row(now))
             if now.key is not None and app.steps:
@@ -187,21 +240,36 @@ class Host:
 
         return await self._with(now, made())
 
+    async def _opened(self, app: ExplicitApp, now: Current) -> None:
+        """Tell the history which app the person went over to, and what a model should know of it."""
+        if self._last_opened.get(now.actor) == app.module:
+            return
+        self._last_opened[now.actor] = app.module
+        for text in (self.pip.message_of(app.instance), await asyncio.to_thread(training_of, app.instance)):
+            if text:
+                self._speaker.remember(text, "system")
+
     async def _cells(self, app: ExplicitApp, request: Any, now: Current, nonce: str) -> Answered:
         return await self._with(now, self._drawn(app, self.pip.rebuild(app.name, app.steps), request, now, nonce))
 
     async def _drawn(self, app: ExplicitApp, result: Any, request: Any, now: Current, nonce: str) -> Answered:
-        async def follow(path: str) -> Any:
+        async def follow(address: str) -> Any:
+            path, query = _parts(address)
             found = find(app.routes, "GET", path)
             if found is None:
-                raise LookupError(path)
+                raise _NoRouteError(address)
             route, given = found
-            asked = _as_get(request, path)
-            return await _result(route.handler, arguments(route.handler, asked, given, {}))
+            asked = _as_get(request, path, query)
+            return await self._calls.result(route.handler, arguments(route.handler, asked, given, {}))
 
-        resolved = await chain.resolve(result, app_prefixes=(f"/{app.name}/", f"/{app.module}/"), call=follow)
+        prefixes = (f"/{app.name}/", f"/{app.module}/")
+        resolved = await chain.resolve(result, app_prefixes=prefixes, call=follow, seconds=chain.LASTS_S)
+        if resolved.unused is not None and now.refusal is None and not isinstance(resolved.unused[1], _NoRouteError):
+            address, answer = resolved.unused
+            self._kept.keep(self._asked(app, *_parts(address), now), answer)
         row = self._row(now)
-        content = markup.render(resolved.content, nonce=nonce, seen=row.version if row is not None else None)
+        seen = row.version if row is not None else None
+        content = markup.render(resolved.content, nonce=nonce, seen=seen, held=now.is_page)
         return Answered(content, row=row)
 
     def _row(self, now: Current) -> RunRow | None:
@@ -216,7 +284,7 @@ class Host:
             CURRENT.reset(token)
             now.is_over = True
             spoken, now.spoken = now.spoken, []
-            self._loop.call_soon(self._speaker.write, now, spoken)
+            self._speaker.write(now, spoken)
             if self._tables and now.key is not None:
                 logs.state_table(now.key, dict(self._book.read(now.key) or {}))
 
@@ -239,34 +307,43 @@ class Host:
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._running.add(task)
+        self._watch.begin()
         task.add_done_callback(self._running.discard)
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_forever()
+            while not self._is_closing:  # A plugin can stop the loop: `sys.exit()` in a task of its own is enough.
+                self._run_until_stopped()
             for task in asyncio.all_tasks(self._loop):
                 task.cancel()
             self._loop.run_until_complete(asyncio.sleep(0))
         finally:
             self._loop.close()
 
-
-async def _result(handler: Handler, arguments_: Mapping[str, Any], *positional: Any) -> Any:
-    """Call a handler; a plain function runs on a thread, as FastHTML does it."""
-    if inspect.iscoroutinefunction(handler):
-        return await handler(*positional, **arguments_)
-    made = await asyncio.to_thread(handler, *positional, **arguments_)
-    return await made if inspect.isawaitable(made) else made
+    def _run_until_stopped(self) -> None:
+        try:
+            self._loop.run_forever()
+        except BaseException as error:  # noqa: BLE001 - plugin border: the others go on
+            _log.error("plugin.quit", reason=repr(error), exc_info=error)
 
 
-def _as_get(request: Any, path: str) -> Any:
+def _parts(address: str) -> tuple[str, str]:
+    """Return the path of an address, as requests have it, and its query."""
+    path, _, query = address.partition("?")
+    return unquote(path), query
+
+
+def _as_get(request: Any, path: str, query: str) -> Any:
     """Return the request that a browser would send for a part of what it was just answered."""
 
     async def receive() -> Any:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    scope = {**request.scope, "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope = {
+        **request.scope, "method": "GET", "path": path, "raw_path": quote(path).encode(),
+        "query_string": query.encode(),
+    }  # fmt: skip
     return type(request)(scope, receive)
 
 

@@ -15,8 +15,11 @@ def name_of(module: str) -> str:
 
 def display_name(plugin: Any) -> str:
     """Return what people read for a plugin."""
-    given = getattr(plugin, "DISPLAY_NAME", None) or getattr(plugin, "display_name", None)
-    return str(given or name_of(str(getattr(plugin, "name", None) or app_name(plugin))))
+    for attribute in ("DISPLAY_NAME", "display_name"):
+        found = getattr(plugin, attribute, None)
+        if isinstance(found, str) and found:
+            return found
+    return name_of(str(getattr(plugin, "name", None) or app_name(plugin)))
 
 
 def app_name(plugin: Any) -> str:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from pipulate.explicit import keys
-from pipulate.explicit.routes import PluginRoute, Routes
+from pipulate.explicit.routes import PluginRoute, Routes, bind
 
 _IDENTITY = ("NAME", "APP_NAME", "DISPLAY_NAME", "name", "app_name", "display_name")
 
@@ -30,7 +30,7 @@ class ExplicitApp:
         title, description: What people read.
         module: Its page address.
         instance: The plugin.
-        routes: What it registered, in order.
+        registered: What it registers with.
     """
 
     name: str
@@ -38,7 +38,12 @@ class ExplicitApp:
     description: str
     module: str
     instance: Any
-    routes: tuple[PluginRoute, ...]
+    registered: Routes
+
+    @property
+    def routes(self) -> Sequence[PluginRoute]:
+        """What it has registered so far, in order."""
+        return self.registered.table
 
     @property
     def steps(self) -> Sequence[Any]:
@@ -84,13 +89,13 @@ def construct(kind: type, module: str, parts: Mapping[str, Any], routes: Routes)
     instance: Any = kind(**wanted)
     instance.name = module
     if not getattr(instance, "DISPLAY_NAME", None):
-        instance.DISPLAY_NAME = keys.name_of(module)
+        instance.DISPLAY_NAME = keys.display_name(instance)
     register = getattr(instance, "register_routes", None)
     if callable(register):
         register(routes)
+    bind(routes.table, instance)
     return ExplicitApp(
-        keys.app_name(instance), keys.display_name(instance), _description(instance), module, instance,
-        tuple(routes.table),
+        keys.app_name(instance), keys.display_name(instance), _description(instance), module, instance, routes,
     )  # fmt: skip
 
 

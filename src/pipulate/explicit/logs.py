@@ -18,14 +18,18 @@ _FORMAT = (
 )
 
 
-def connect() -> None:
-    """Take over what loguru was told to do so far. A plugin binds its name with `logger.bind(plugin=...)`."""
+def connect(level: str) -> None:
+    """Take over what loguru was told to do so far. A plugin binds its name with `logger.bind(plugin=...)`.
+
+    Args:
+        level: Least severe level that is shown: debug, info, warning or error.
+    """
     logger.remove()
     logger.configure(patcher=_patched, extra={"plugin": ""})
     if sys.stderr.isatty():
-        logger.add(sys.stderr, format=lambda _: _FORMAT, colorize=True, level="DEBUG")
+        logger.add(sys.stderr, format=lambda _: _FORMAT, colorize=True, level=level.upper())
     else:
-        logger.add(_told, format="{message}", level="DEBUG")
+        logger.add(_told, format="{message}", level=level.upper())
 
 
 def state_table(key: str, state: dict[str, Any]) -> None:

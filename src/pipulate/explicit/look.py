@@ -162,8 +162,7 @@ class Look(Landing):
             id=step_id,
         )
         headers = {} if _are_of_later_kind(steps) else {"HX-Trigger-After-Settle": _SCROLL_DOWN}
-        page = to_xml(told).encode("utf-8", "replace")  # Half surrogates, which no page can hold.
-        return HTMLResponse(page, headers=headers)
+        return Chained(told, headers)
 
     def finalized_content(
         self,
@@ -289,6 +288,24 @@ class Look(Landing):
         heading = H3(f"🔒 {self._shown(place[1]) if place else self.fmt(step_id)}")
         card = Card(heading, *([] if content is None else [as_child(content)]))
         return Div(card, _loading(app_name, next_step_id), id=step_id) if next_step_id else card
+
+
+class Chained(HTMLResponse):
+    """A response that knows the element it was made of, so that the host can fill in what the element asks for.
+
+    Attributes:
+        element: The element.
+    """
+
+    def __init__(self, element: FT, headers: dict[str, str]) -> None:
+        self.element = element
+        super().__init__(to_xml(element).encode("utf-8", "replace"), headers=headers)  # No page holds half surrogates.
+        self._made = self.body
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the plugin left the body as it was made."""
+        return self.body is self._made
 
 
 class Cells(FT):  # type: ignore[misc]

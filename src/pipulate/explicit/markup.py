@@ -6,6 +6,7 @@ The elements of FastHTML are written as FastHTML writes them, with these differe
 - Names of elements are checked; attributes whose name is none are left out, and addresses that run something.
 - Code that a strict policy stops is moved to where it lets it be: a handler in an attribute becomes a listener. The
   script that does it carries the page's nonce, and takes itself out of the page when it has done its work.
+- A handler that runs code typed by people becomes data, which the script of the page runs in a frame; see `typed`.
 
 Markup that was declared as such (`NotStr`, `Safe`, a text that is a whole answer) is left as it is.
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2s
 from html import escape
 from typing import Any, Final
@@ -26,9 +27,21 @@ from fastcore.basics import NotStr
 from fastcore.foundation import L
 from fastcore.xml import FT
 
+from pipulate._log import get_logger
+from pipulate.explicit.typed import concerns, parsed
 from pipulate.ui.html import Html, is_safe_address
 
 LISTS: Final = (tuple, list, L)
+HELD: Final = "text/explicit"
+"""Type of a script that waits for the script of the page, which runs it."""
+
+DEEPEST: Final = 150
+"""Levels of elements and lists in one another. A list that contains itself has no last level; Python's stack does."""
+
+_TOO_DEEP: Final = f"what was returned is more than {DEEPEST} levels deep; perhaps it contains itself"
+
+_log = get_logger()
+_SCRIPTS = frozenset({"", "text/javascript", "application/javascript", "text/ecmascript", "application/ecmascript"})
 
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
@@ -47,7 +60,9 @@ _LEFT_OUT, _PLAIN, _ADDRESS, _INLINE_CODE, _HTMX_CODE = range(5)
 _CODE = frozenset({_INLINE_CODE, _HTMX_CODE})
 
 
-def render(content: Any, *, nonce: str = "", seen: int | None = None, top_level_str_is_markup: bool = True) -> Html:
+def render(
+    content: Any, *, nonce: str = "", seen: int | None = None, held: bool = False, top_level_str_is_markup: bool = True
+) -> Html:
     """Return what a handler answered as HTML.
 
     Args:
@@ -55,33 +70,48 @@ def render(content: Any, *, nonce: str = "", seen: int | None = None, top_level_
             which FastHTML lets handlers put beside elements, are the caller's to take out before.
         nonce: The nonce of the page this will be part of, not of the answer that carries it.
         seen: The version of the run that this shows; each form takes it along as `data-pip-seen`.
+        held: Whether its scripts stand in the page itself, and so wait there until those of the page have run.
         top_level_str_is_markup: Whether a plain text that is the whole answer, alone or alone in a list, is HTML. That
             is the contract with class-style handlers. A text inside an element or beside one is never markup.
 
     Raises:
-        ValueError: If an element has a name that is none.
+        ValueError: If an element has a name that is none, or the tree is deeper than `DEEPEST`.
     """
-    while isinstance(content, LISTS) and len(content) == 1:
-        content = content[0]
+    content = _alone(content)
     if isinstance(content, str) and top_level_str_is_markup:
         return Html(content)
-    return _Writer(nonce, seen).whole(content)
+    return _Writer(nonce, seen, held=held).whole(content)
+
+
+def _alone(content: Any) -> Any:
+    """Take a content that is alone in a list, or in several, out of them."""
+    for _ in range(DEEPEST + 1):
+        if not isinstance(content, LISTS) or len(content) != 1:
+            return content
+        content = content[0]
+    raise ValueError(_TOO_DEEP)
 
 
 def pieces(content: Any) -> Iterator[Any]:
-    """Yield the elements of a tree and, as `Html`, its declared markup, in document order."""
-    waiting = [content]
+    """Yield the elements of a tree and, as `Html`, its declared markup, in document order.
+
+    Raises:
+        ValueError: If the tree is deeper than `DEEPEST`.
+    """
+    waiting = [(content, 0)]
     while waiting:
-        each = waiting.pop()
+        each, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ValueError(_TOO_DEEP)
         if isinstance(each, FT):
             yield each
-            waiting.extend(reversed(each.children))
+            waiting.extend((child, depth + 1) for child in reversed(each.children))
         elif isinstance(each, LISTS):
-            waiting.extend(reversed(each))
+            waiting.extend((child, depth + 1) for child in reversed(each))
         elif (markup := _declared(each)) is not None:
             yield Html(markup)
         elif hasattr(each, "__ft__"):
-            waiting.append(each.__ft__())
+            waiting.append((each.__ft__(), depth + 1))
 
 
 def has_input_form(content: Any) -> bool:
@@ -176,10 +206,12 @@ _names = _Names()
 class _Writer:
     """Writes one tree, and hands on what has to be moved."""
 
-    def __init__(self, nonce: str, seen: int | None) -> None:
+    def __init__(self, nonce: str, seen: int | None, *, held: bool) -> None:
         self._nonce = f' nonce="{_escape(nonce)}"' if nonce else ""
+        self._held = f' type="{HELD}"' if held else ""
         self._seen = "" if seen is None else f' data-pip-seen="{seen}"'
-        self._moved = _Moved(self._nonce)
+        self._moved = _Moved(self._nonce + self._held)
+        self._depth = 0
 
     def whole(self, content: Any) -> Html:
         """Return all of it, with what was moved."""
@@ -197,13 +229,24 @@ class _Writer:
         if isinstance(child, FT):
             return self._element(child)
         if isinstance(child, (*LISTS, Iterator)):
-            return "".join(map(self._child, child))
+            return self._inside(child)
         markup = _declared(child)
         if markup is not None:
             return markup
         if hasattr(child, "__ft__"):
-            return self._child(child.__ft__())
+            return self._inside((child.__ft__(),))
         return _escape(child.decode("utf-8", "replace") if isinstance(child, bytes) else str(child))
+
+    def _inside(self, children: Iterable[Any]) -> str:
+        """Return what stands in something, one level deeper; a tree that was too deep is not written on."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ValueError(_TOO_DEEP)
+        out = ""
+        for child in children:
+            out += self._child(child)
+        self._depth -= 1
+        return out
 
     def _element(self, element: Any) -> str:
         out, closing, special = _tags[element.tag]
@@ -213,22 +256,27 @@ class _Writer:
             out += self._attributes(element.tag, element.attrs)
         if out:
             out += ">"
-        for child in element.children:
-            out += self._child(child)
+        if element.children:
+            out += self._inside(element.children)
         return out if element.void_ else out + closing
 
     def _special(self, tag: str, element: Any) -> str:
-        attributes = self._attributes(tag, element.attrs) if element.attrs else ""
+        given = element.attrs or {}
+        holds = self._held if tag == "script" and _runs(given.get("type")) else ""
+        if holds:
+            given = {name: value for name, value in given.items() if name.lower() != "type"}
+        attributes = self._attributes(tag, given) if given else ""
         if tag == "form":
-            return f"<form{attributes}{self._seen}>{''.join(map(self._child, element.children))}</form>"
+            return f"<form{attributes}{self._seen}>{self._inside(element.children)}</form>"
         # A script of the plugin finds what stands before it as the plugin wrote it.
         put_back = self._moved.put_back() if tag == "script" else ""
-        nonce = "" if _is_elsewhere((element.attrs or {}).get("src")) else self._nonce
-        return f"{put_back}<{tag}{attributes}{nonce}>{_code(tag, element.children)}</{tag}>"
+        nonce = "" if _is_elsewhere(given.get("src")) else self._nonce
+        return f"{put_back}<{tag}{attributes}{nonce}{holds}>{_code(tag, element.children)}</{tag}>"
 
     def _attributes(self, tag: str, attributes: Mapping[str, Any]) -> str:
         out = ""
         handlers: list[tuple[str, str, bool]] = []
+        typed: list[object] = []
         for name, value in attributes.items():
             if value is None or value is False:
                 continue
@@ -236,11 +284,24 @@ class _Writer:
             text = value if value.__class__ is str else _value(value)
             if kind == _PLAIN:
                 out += opening[:-2] if value is True else f'{opening}{_escape(text)}"'
+            elif kind in _CODE and concerns(text):
+                typed.append(_as_data(tag, opening, text))
             elif kind in _CODE:
                 handlers.append((opening, text, kind == _INLINE_CODE))
             elif kind == _ADDRESS and (is_safe_address(text) or _is_picture(tag, opening, text)):
                 out += f'{opening}{_escape(text)}"'
+        if typed:
+            out += f' data-pip-code="{_escape(json.dumps(typed))}"'
         return out + self._moved.handlers(tuple(handlers)) if handlers else out
+
+
+def _as_data(tag: str, event: str, code: str) -> object:
+    """Return a handler that runs typed code as the script of the page reads it; only the event where it is refused."""
+    call = parsed(code)
+    if call is None:
+        _log.warning("explicit.code_refused", element=tag, on=event, length=len(code))
+        return event
+    return [event, call.widget, call.code, call.target, call.ends]
 
 
 def _value(value: Any) -> str:
@@ -253,6 +314,11 @@ def _value(value: Any) -> str:
 
 def _is_picture(tag: str, opening: str, address: str) -> bool:
     return tag == "img" and opening == ' src="' and _PICTURE.match(address) is not None
+
+
+def _runs(kind: Any) -> bool:
+    """Tell whether a browser runs a script of this type as it meets it; modules wait by themselves."""
+    return kind is None or kind is False or str(kind).strip().lower() in _SCRIPTS
 
 
 def _is_elsewhere(source: Any) -> bool:
@@ -268,11 +334,13 @@ def _code(tag: str, children: Any) -> str:
     return "".join(_until_end(tag, _plain(child)) for child in children)
 
 
-def _plain(child: Any) -> str:
+def _plain(child: Any, depth: int = 0) -> str:
+    if depth > DEEPEST:
+        raise ValueError(_TOO_DEEP)
     if child is None:
         return ""
     if isinstance(child, LISTS):
-        return "".join(map(_plain, child))
+        return "".join(_plain(each, depth + 1) for each in child)
     markup = _declared(child)
     return str(child) if markup is None else markup
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipulate._clock import Clock, to_text
+from pipulate._log import get_logger
 from pipulate.errors import PipulateError
 from pipulate.explicit.context import Current, Spoken, current
 from pipulate.security.capability import OWNER
@@ -16,18 +19,26 @@ from pipulate.storage.database import Database, Transaction
 LONGEST = 20_000
 """Longest message, in characters; what is longer is cut."""
 
+_Said = tuple[str, str | None, str | None, Sequence[Spoken]]
 _ROLES = frozenset({"user", "assistant", "system"})
 _REMEMBERED = 200
+_log = get_logger()
 _SPOKEN_MAX = 500  # In one request; a plugin that says more says it to nobody.
 
 
 class Speaker:
-    """Collects what is said in a request and writes it in one transaction when the request has been answered."""
+    """Collects what is said in a request and writes it in one transaction when the request has been answered.
+
+    A thread of its own writes, one request after another, so that no handler waits for it either.
+    """
 
     def __init__(self, db: Database, clock: Clock, added: Callable[[str, int], None]) -> None:
         """Wire it up; `added` is told conversation and number of what was added, on the thread that wrote it."""
         self._db, self._clock, self._added = db, clock, added
         self.history: deque[dict[str, str]] = deque(maxlen=_REMEMBERED)
+        self._waiting: queue.SimpleQueue[_Said | threading.Event] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def say(self, text: str, role: str = "system") -> None:
         """Say something; it is stored after the answer, or at once where the request is over."""
@@ -46,14 +57,40 @@ class Speaker:
         self.history.append({"role": role, "content": str(text)[:LONGEST]})
 
     def write(self, now: Current | None, spoken: Sequence[Spoken]) -> None:
-        """Store messages in the conversation of the run, or in the person's own where there is none."""
-        if not spoken:
-            return
-        actor, key, app = (now.actor, now.key, now.app) if now is not None else (OWNER, None, None)
+        """Have messages stored in the conversation of the run, or in the person's own where there is none."""
+        if spoken:
+            whose = (now.actor, now.key, now.app) if now is not None else (OWNER, None, None)
+            self._give((*whose, spoken))
+
+    def wait_written(self, seconds: float) -> bool:
+        """Wait until all that was said so far is stored; tell whether that is so."""
+        done = threading.Event()
+        self._give(done)
+        return done.wait(seconds)
+
+    def _give(self, task: _Said | threading.Event) -> None:
+        self._waiting.put(task)
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="explicit messages", daemon=True)
+                self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            task = self._waiting.get()
+            if isinstance(task, threading.Event):
+                task.set()
+            else:
+                self._store(*task)
+
+    def _store(self, actor: str, key: str | None, app: str | None, spoken: Sequence[Spoken]) -> None:
         try:
             conversation, last = self._db.write_now(_add, actor, app, key, to_text(self._clock.now()), spoken)
         except PipulateError:
             return  # What was said is no reason for anything to fail; the store has put its reason into the log.
+        except Exception as error:  # noqa: BLE001 - thread border: what comes next is stored all the same
+            _log.error("messages.failed", exc_info=error)
+            return
         self._added(conversation, last)
 
 

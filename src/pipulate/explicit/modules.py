@@ -41,6 +41,12 @@ class Later:
         raise NotImplementedError(f"{kind} of the old host is not served by Pipulate yet, and this plugin needs it")
 
 
+def _any_later(name: str) -> type[Later]:
+    if name.startswith("__"):  # What Python itself looks for in a module.
+        raise AttributeError(name)
+    return later(name)
+
+
 def later(name: str) -> type[Later]:
     """Return a stand-in of a name."""
     return type(name, (Later,), {"__doc__": f"{name} is not served yet."})
@@ -105,7 +111,12 @@ class _Completing(MetaPathFinder, Loader):
 def offer(modules: dict[str, Names]) -> Callable[[], None]:
     """Make modules importable; call what comes back to take them away again."""
     made, completing = _Made(modules), _Completing()
-    sys.meta_path.append(made)  # Last: whoever has a module of that name means that one.
+    # Last: whoever has a module of that name means that one. Of several programs in one process the newest counts.
+    others = [index for index, finder in enumerate(sys.meta_path) if isinstance(finder, _Made)]
+    sys.meta_path.insert(others[0] if others else len(sys.meta_path), made)
+    for name in modules:
+        if isinstance(getattr(getattr(sys.modules.get(name), "__spec__", None), "loader", None), _Made):
+            del sys.modules[name]
     sys.meta_path.insert(0, completing)
     if "fasthtml.common" in sys.modules:
         _complete(sys.modules["fasthtml.common"])
@@ -121,46 +132,62 @@ def offer(modules: dict[str, Names]) -> Callable[[], None]:
     return withdraw
 
 
-def old_host(parts: Callable[[], Parts]) -> dict[str, Names]:
-    """Return the modules of the old host, by name; `parts` makes what is behind them when one is imported."""
+def _crud() -> dict[str, Any]:
+    return {
+        "Step": _Step,
+        "VALID_ROLES": {"user", "assistant", "system"},
+        "BaseCrud": later("BaseCrud"),
+        "BaseApp": later("BaseApp"),
+        "check_ollama_availability": lambda: False,
+        "WorkflowUtilities": later("WorkflowUtilities"),
+        "handle_api_errors": later("handle_api_errors"),
+        "handle_workflow_errors": later("handle_workflow_errors"),
+        "with_workflow_context": later("with_workflow_context"),
+    }
 
-    def crud() -> dict[str, Any]:
-        return {
-            "Step": _Step,
-            "VALID_ROLES": {"user", "assistant", "system"},
-            "BaseCrud": later("BaseCrud"),
-            "BaseApp": later("BaseApp"),
-            "check_ollama_availability": lambda: False,
-        }
 
-    def server() -> dict[str, Any]:
-        from loguru import logger  # noqa: PLC0415 - for plugins only
-
-        made = parts()
-        return {
-            **crud(),
-            "APP_NAME": "Pipulate",
-            "MODEL": "",
-            "DB_FILENAME": "",
-            "DictLikeDB": type(made.pip.db),
-            "append_to_conversation": lambda message, role="system", *_: made.pip.append_to_history(message, role),
-            "db": made.pip.db,
-            "get_current_profile_id": lambda: made.pip.get_plugin_context()["profile_id"],
-            "get_db_filename": lambda: "",
-            "get_profile_name": lambda: made.pip.get_plugin_context()["profile_name"],
-            "logger": logger,
-            "pipulate": made.pip,
-            "plugin_instances": made.pip.plugins,
-            "restart_server": later("restart_server"),
-            "rt": made.rt,
-            "title_name": lambda text: str(text).replace("_", " ").title(),
-        }
+def _server(made: Parts) -> dict[str, Any]:
+    from loguru import logger  # noqa: PLC0415 - for plugins only
 
     return {
-        "server": server,
-        "common": server,
+        **_crud(),
+        "APP_NAME": "Pipulate",
+        "MODEL": "",
+        "DB_FILENAME": "",
+        "DictLikeDB": type(made.pip.db),
+        "clear_critical_operation_flag": lambda *_: None,
+        "is_critical_operation_in_progress": lambda *_: False,
+        "set_critical_operation_flag": lambda *_: None,
+        "append_to_conversation": lambda message, role="system", *_: made.pip.append_to_history(message, role),
+        "db": made.pip.db,
+        "get_current_profile_id": lambda: made.pip.get_plugin_context()["profile_id"],
+        "get_db_filename": lambda: "",
+        "get_profile_name": lambda: made.pip.get_plugin_context()["profile_name"],
+        "logger": logger,
+        "pipulate": made.pip,
+        "plugin_instances": made.pip.plugins,
+        "restart_server": later("restart_server"),
+        "rt": made.rt,
+        "title_name": lambda text: str(text).replace("_", " ").title(),
+    }
+
+
+def _fastlite() -> dict[str, Any]:
+    from pipulate.explicit.elements import NotFoundError  # noqa: PLC0415 - imports FastHTML
+
+    return {"database": later("database"), "NotFoundError": NotFoundError}
+
+
+def old_host(parts: Callable[[], Parts]) -> dict[str, Names]:
+    """Return the modules of the old host, by name; `parts` makes what is behind them when one is imported."""
+    return {
+        "server": lambda: _server(parts()),
+        "common": lambda: _server(parts()),
+        "crud": _crud,
         "config": lambda: {"APP_NAME": "Pipulate", "MODEL": "", "COLOR_MAP": {}},
         "imports": dict,
-        "imports.crud": crud,
-        "fastlite": lambda: {"database": later("database"), "NotFoundError": KeyError},
+        "imports.crud": _crud,
+        "fastlite": _fastlite,
+        "tools": dict,
+        "tools.mcp_tools": lambda: {"__getattr__": _any_later},
     }

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from loguru import logger
 
-from pipulate.errors import BadKeyError, KeyTakenError
+from pipulate.errors import BadKeyError, KeyTakenError, RunNotFoundError
 from pipulate.explicit import keys
 from pipulate.explicit.book import FINALIZE, TARGET, Book, StepLike
 from pipulate.explicit.context import current
 from pipulate.explicit.elements import Card
+from pipulate.explicit.job_look import facts, job_cell
+from pipulate.explicit.longwork import LongWork
 from pipulate.explicit.look import Look
 from pipulate.explicit.messages import MessageQueue, Speaker
 from pipulate.explicit.tables import Dictionary, PipelineTable
+from pipulate.jobs.port import Options
 from pipulate.security.capability import OWNER
 from pipulate.storage import keyvalue, profiles
 from pipulate.storage.database import Database
@@ -31,10 +34,16 @@ class Pipulate(Look):
     PRESERVE_REFILL = True
 
     def __init__(
-        self, db: Database, book: Book, speaker: Speaker, table: PipelineTable, dictionary: Dictionary
+        self,
+        db: Database,
+        book: Book,
+        speaker: Speaker,
+        table: PipelineTable,
+        dictionary: Dictionary,
+        work: LongWork | None = None,
     ) -> None:
-        """Wire it up."""
-        self._db, self._book, self._speaker = db, book, speaker
+        """Wire it up; without `work`, no jobs are run."""
+        self._db, self._book, self._speaker, self._work = db, book, speaker, work
         self.message_queue = MessageQueue(speaker)
         self.table = self.pipeline_table = table
         self.db = dictionary
@@ -140,6 +149,73 @@ class Pipulate(Look):
     def _told(self, message: Any) -> str:
         self.append_to_history(str(message))
         return str(message)
+
+    # Long work
+
+    def start_job(
+        self,
+        pipeline_id: str,
+        step_id: str,
+        function: Callable[..., Any],
+        *args: Any,
+        title: str | None = None,
+        retries: int = 0,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Have a function run as a job that gives a step its value; returns at once how it stands, as `job_status`.
+
+        Where a job of the step is open already, that one is returned and nothing is started.
+
+        Args:
+            pipeline_id: The run.
+            step_id: The step that gets what the function returns.
+            function: A method of the plugin, or a function at the top of its file. A parameter called `job` or
+                `progress`, or annotated with `Job` or `Progress`, gets that.
+            *args: The rest of what it is called with, as JSON can hold it; no secrets, for it is stored.
+            title: What people read in the list of jobs.
+            retries: Further attempts after one that failed.
+            timeout: Seconds after which an attempt is given up.
+
+        Raises:
+            TypeError, ValueError, RunNotFoundError, RunConflictError, RunLockedError: As in `LongWork.ask`.
+        """
+        how = Options(retries=retries, timeout_s=timeout)
+        return facts(self._long_work().ask(pipeline_id, step_id, function, args, title, how))
+
+    def job_status(self, pipeline_id: str, step_id: str) -> dict[str, Any] | None:
+        """Return how the newest job of a step stands: status, done, total, text, reason and lines of its log.
+
+        None where there is none, or where the step or one before it was changed since.
+        """
+        found = self._long_work().view(pipeline_id, step_id, self._instance(pipeline_id))
+        return facts(found) if found is not None else None
+
+    def job_view(self, app_name: str, step_id: str, pipeline_id: str, message: Any = None) -> Any:
+        """Return the cell of a step whose value a job works out; it asks for itself anew until that has ended.
+
+        Then it says what came of it (`message`, or the value) and loads the next step.
+        """
+        plugin, row = self._instance(pipeline_id), self._book.row(pipeline_id)
+        if row is None:
+            raise RunNotFoundError(pipeline_id)
+        return job_cell(
+            self, app_name, step_id, plugin.steps, row.id, self._long_work().view(pipeline_id, step_id, plugin),
+            self.read_state(pipeline_id), message,
+        )  # fmt: skip
+
+    def _long_work(self) -> LongWork:
+        if self._work is None:
+            raise RuntimeError("No jobs are run here.")
+        return self._work
+
+    def _instance(self, pipeline_id: str) -> Any:
+        """Return the plugin of this request; in a thread of the plugin's own, the one a run belongs to."""
+        now = current()
+        if now is not None:
+            return now.instance
+        row = self._book.row(pipeline_id)
+        app = row.app if row is not None else None
+        return next((each for each in self.plugins.values() if keys.app_name(each) == app), None)
 
     # What is kept beside the state
 
@@ -261,7 +337,7 @@ class Pipulate(Look):
         method = details.get("method") or details.get("http_method") or ""
         logger.info("API call: {} {} {}", method, details.get("url", ""), details.get("response_status", ""))
         words = details.get("call_description") or "A call to another service"
-        self._speaker.remember(f"{words}: {kept.get('url', '')} {kept.get('response_status', '')}", "system")
+        self._speaker.remember(f"{words}: {kept.get('url', '')} {kept.get('response_status', '')}".rstrip(), "system")
 
     # For whoever looks for a mistake
 

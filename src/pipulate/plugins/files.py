@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipulate.workflows.source import file_digest
 
 _NUMBERED = re.compile(r"(\d+)_(.+)")
 
@@ -62,10 +63,7 @@ def ordered(files: Iterable[PluginFile]) -> list[PluginFile]:
 
 def fingerprint(path: Path) -> str:
     """Return what changes whenever the file's content does; "" where it cannot be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except OSError:
-        return ""
+    return file_digest(path) or ""
 
 
 def _file(path: Path, is_in_box: bool) -> PluginFile:

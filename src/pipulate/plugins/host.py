@@ -11,6 +11,7 @@ import importlib.util
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -121,6 +122,24 @@ class PluginHost:
     def wait_ready(self, seconds: float) -> bool:
         """Wait until every file was at least begun; tell whether that is so."""
         return self._ready.wait(seconds)
+
+    def wait_loaded(self, seconds: float) -> bool:
+        """Wait until no import is under way; tell whether that is so."""
+        ends = time.monotonic() + seconds
+        if not self._ready.wait(seconds):
+            return False
+        return all(task.wait(max(0.0, ends - time.monotonic())) for task in list(self._imports.values()))
+
+    def add(self, app: App, module: str) -> None:
+        """Take an app into use that no file of the folder declares; one added under this address before makes room.
+
+        Args:
+            app: The app, checked and without findings.
+            module: Its page address, without the slash.
+        """
+        file = PluginFile(self.folder / f"{module}.py", module, None, is_in_box=False)
+        self._put(file, Plugin(file, "loaded", app))
+        self._publish({module})
 
     def refresh(self, paths: Iterable[Path]) -> None:
         """Take up changes of files: new, saved, removed. Waits for the imports, so it belongs on a thread."""

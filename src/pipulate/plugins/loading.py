@@ -181,6 +181,8 @@ class Import:
         result = self._run(self.file)
         with self._lock:
             self.result = result
-        self._done.set()
-        if self._callback is not None:
-            self._callback(result)
+        try:
+            if self._callback is not None:
+                self._callback(result)
+        finally:  # Whoever waited finds what came of it in its place.
+            self._done.set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -79,7 +80,9 @@ def _write(archive: zipfile.ZipFile, source: Source, files: FileStore, made_at: 
                     named.append((row[columns.index("run")], row[columns.index("sha256")]))
         tables[table] = {"columns": columns, "rows": count, "sha256": digest.hexdigest()}
     for run, sha256 in named:
-        archive.writestr(zipfile.ZipInfo(f"files/{run}/{sha256}"), files.read(run, sha256), zipfile.ZIP_STORED)
+        with archive.open(zipfile.ZipInfo(f"files/{run}/{sha256}"), "w", force_zip64=True) as out:
+            for block in files.blocks(run, sha256):
+                out.write(block)
     manifest = {
         "format": FORMAT, "format_version": FORMAT_VERSION, "program": __version__, "made_at": made_at,
         "revision": source.revision, "tables": tables, "files": len(named),
@@ -129,12 +132,11 @@ class Archive:
                 (json.loads(line) for line in self._packed.lines(f"tables/{name}.jsonl")),
             )
 
-    def files(self) -> Iterator[tuple[str, str, bytes]]:
-        """Yield each file: run, SHA-256, content."""
+    def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield each file: its run, and its content piece by piece."""
         for name in sorted(self._packed.names):
             if name.startswith("files/"):
-                _, run, sha256 = name.split("/")
-                yield run, sha256, self._packed.read(name)
+                yield name.split("/")[1], self._packed.chunks(name)
 
     def _check(self) -> None:
         for name, about in self._manifest["tables"].items():
@@ -165,8 +167,10 @@ def _are_names(names: Any) -> bool:
 
 
 def _is_row(row: Any, width: int) -> bool:
-    return (
-        isinstance(row, list)
-        and len(row) == width
-        and all(each is None or isinstance(each, str) or (isinstance(each, int) and abs(each) < 2**63) for each in row)
-    )
+    return isinstance(row, list) and len(row) == width and all(map(_is_cell, row))
+
+
+def _is_cell(cell: Any) -> bool:
+    if isinstance(cell, float):
+        return math.isfinite(cell)
+    return cell is None or isinstance(cell, str) or (isinstance(cell, int) and abs(cell) < 2**63)

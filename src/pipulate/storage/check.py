@@ -5,13 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pipulate.errors import StorageError
 from pipulate.storage import journal, ledger
 from pipulate.storage.database import Transaction
 from pipulate.storage.files import FileStore
-from pipulate.storage.journal import Event
 from pipulate.storage.sqlite import open_read_only
 
 
@@ -49,7 +47,7 @@ def _check_run(tx: Transaction, files: FileStore, run: str) -> Iterator[str]:
             yield f"{name}: its journal has {len(events)} events where version {row.version} was expected"
             return
         folded = journal.fold(events)
-        named = {file["sha256"] for value in map(_value, events) if (file := value.get("$file")) is not None}
+        named = journal.files_of(events)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         yield f"{name}: its journal does not add up ({error!r})"
         return
@@ -64,17 +62,16 @@ def _check_run(tx: Transaction, files: FileStore, run: str) -> Iterator[str]:
     yield from _check_files(tx, files, run, name, named)
 
 
-def _check_files(tx: Transaction, files: FileStore, run: str, name: str, named: set[str]) -> Iterator[str]:
-    listed = {sha256 for (sha256,) in tx.all("SELECT sha256 FROM run_files WHERE run = :run", run=run)}
-    for sha256 in sorted(named - listed):
+def _check_files(tx: Transaction, files: FileStore, run: str, name: str, named: Mapping[str, int]) -> Iterator[str]:
+    rows = tx.all("SELECT sha256, size_bytes FROM run_files WHERE run = :run", run=run)
+    listed = {sha256: size_bytes for sha256, size_bytes in rows}  # noqa: C416 - rows are no pairs to the type checker
+    for sha256 in sorted(named.keys() - listed.keys()):
         yield f"{name}: a file that its journal names is not listed ({sha256[:12]})"
     for sha256 in sorted(listed):
         try:
-            files.read(run, sha256)
+            size_bytes = files.verify(run, sha256)
         except StorageError as error:
             yield f"{name}: {error}"
-
-
-def _value(event: Event) -> Mapping[str, Any]:
-    """Return the value an event carries, or nothing."""
-    return event.data["value"] if event.kind in (journal.SUBMITTED, journal.COMPUTED) else {}
+            continue
+        if not size_bytes == listed[sha256] == named.get(sha256, size_bytes):
+            yield f"{name}: a file is not as long as is written down ({sha256[:12]})"

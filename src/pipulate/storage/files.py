@@ -6,27 +6,28 @@ there. A folder for each run means that erasing a run erases its files, whatever
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from pipulate._ids import new_id
-from pipulate.errors import StorageError, StoreDamagedError, StoreFullError
+from pipulate.errors import StoreDamagedError
 from pipulate.storage import journal
+from pipulate.storage.blobs import RUN_ID, Blobs, Entry, Folder, Part, sync, writing
+
+__all__ = ["INLINE_BYTES", "RUN_ID", "FileStore", "Stored", "sync"]
 
 INLINE_BYTES = 65_536
 """Values whose JSON is longer than this are kept in a file."""
 
-RUN_ID = re.compile(r"[0-9a-f]{32}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_BLOCK = 1_048_576
+
+
+def _never(_sha256: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +38,25 @@ class Stored:
         value: What goes into the journal: the value itself, or the name of its file.
         text: The same as JSON.
         digest: What equal values share.
-        sha256, size_bytes: The file, or None and 0.
+        sha256: The file that holds the value, or None.
+        files: SHA-256 -> length in bytes of every file the journal names by it.
+        holds: Tells whether one of them is there.
     """
 
     value: Mapping[str, Any]
     text: str
     digest: str
     sha256: str | None = None
-    size_bytes: int = 0
+    files: Mapping[str, int] = field(default_factory=dict)
+    holds: Callable[[str], bool] = field(default=_never, compare=False)
 
 
 class FileStore:
-    """The files of all runs, below one folder: `<run id>/<sha256>`."""
+    """The files of all runs: values that are too long for a row, uploads, and what steps make."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, place: Path | Blobs) -> None:
+        """Wire it up; a path is a local folder."""
+        self.blobs: Blobs = Folder(place) if isinstance(place, Path) else place
 
     def store(self, run: str, value: Mapping[str, Any]) -> Stored:
         """Make a value ready for the journal, moving it to a file where it is large.
@@ -63,11 +68,17 @@ class FileStore:
         text = journal.serialised(value)
         raw = text.encode()
         digest = journal.digest_of(raw)
+
+        def holds(sha256: str) -> bool:
+            return self.blobs.has(run, sha256)
+
         if len(raw) <= INLINE_BYTES:
-            return Stored(value, text, digest)
+            return Stored(value, text, digest, None, journal.named_files(value), holds)
         sha256 = self.put(run, raw)
-        named = {"$file": {"sha256": sha256, "bytes": len(raw)}}
-        return Stored(named, journal.serialised(named), digest, sha256, len(raw))
+        named: dict[str, Any] = {"$file": {"sha256": sha256, "bytes": len(raw)}}
+        if "files" in value:
+            named["files"] = value["files"]  # Whoever looks for the files of a run need not read its large values.
+        return Stored(named, journal.serialised(named), digest, sha256, journal.named_files(named), holds)
 
     def resolve(self, run: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the value itself, read from its file where it is kept in one.
@@ -81,38 +92,61 @@ class FileStore:
         resolved: dict[str, Any] = json.loads(self.read(run, named["sha256"]))
         return resolved
 
+    @contextmanager
+    def begin(self, run: str) -> Iterator[Part]:
+        """Begin to write a file; what is not kept when the block ends leaves nothing."""
+        part = self.blobs.begin(run)
+        try:
+            yield part
+        finally:
+            part.drop()
+
     def put(self, run: str, content: bytes) -> str:
         """Write a file and wait until it is on the disk; return its SHA-256. Writing it twice is writing it once."""
         sha256 = hashlib.sha256(content).hexdigest()
-        target = self.path(run, sha256)
-        with _writing():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.exists():
-                part = target.with_suffix(f".{new_id()}.part")  # Two may write the same content at the same time.
-                try:
-                    with part.open("xb") as file:
-                        file.write(content)
-                        file.flush()
-                        os.fsync(file.fileno())
-                    part.replace(target)
-                finally:
-                    part.unlink(missing_ok=True)
-            self._sync_names(run)  # Whoever found it there may be faster than whoever has just put it there.
-        return sha256
+        self.blobs.path(run, sha256)  # Refuses what is no name of ours.
+        with writing():
+            if self.blobs.touch(run, sha256):
+                return sha256
+        return self.put_all(run, [content])[0]
+
+    def put_file(self, run: str, source: Path) -> tuple[str, int]:
+        """Copy a file in, however long it is, as `put_all` does."""
+        with source.open("rb") as file:
+            return self.put_all(run, _blocks(file))
+
+    def put_all(self, run: str, blocks: Iterable[bytes]) -> tuple[str, int]:
+        """Write a file piece by piece; return its SHA-256 and its length in bytes."""
+        with self.begin(run) as part:
+            for block in blocks:
+                part.write(block)
+            return part.keep()
 
     def read(self, run: str, sha256: str) -> bytes:
-        """Return the content of a file.
+        """Return the content of a file; errors as in `blocks`."""
+        return b"".join(self.blocks(run, sha256))
+
+    def blocks(self, run: str, sha256: str) -> Iterator[bytes]:
+        """Yield the content of a file piece by piece.
 
         Raises:
-            StoreDamagedError: If the file is missing or is not what its name says.
+            StoreDamagedError: If the file is missing or, at the end, is not what its name says.
         """
+        digest = hashlib.sha256()
+        self.path(run, sha256)  # Refuses what is no name of ours.
         try:
-            content = self.path(run, sha256).read_bytes()
+            with self.blobs.open(run, sha256) as file:
+                for block in _blocks(file):
+                    digest.update(block)
+                    yield block
         except OSError as error:
             raise StoreDamagedError(f"A file of this run is missing from the data folder ({sha256[:12]}).") from error
-        if hashlib.sha256(content).hexdigest() != sha256:
+        if digest.hexdigest() != sha256:
             raise StoreDamagedError(f"A file of this run was changed from outside ({sha256[:12]}).")
-        return content
+
+    def verify(self, run: str, sha256: str) -> int:
+        """Read a file from end to end and return its length in bytes; errors as in `blocks`."""
+        return sum(len(block) for block in self.blocks(run, sha256))
 
     def path(self, run: str, sha256: str) -> Path:
         """Return where a file is; both names are checked, so nothing outside the folder can be meant.
@@ -120,74 +154,50 @@ class FileStore:
         Raises:
             ValueError: If either is not of the form we give out.
         """
-        if not RUN_ID.fullmatch(run) or not _SHA256.fullmatch(sha256):
-            raise ValueError(f"not the name of a file of ours: {run!r}, {sha256!r}")
-        return self._root / run / sha256
+        return self.blobs.path(run, sha256)
+
+    def has(self, run: str, sha256: str) -> bool:
+        """Tell whether a file is there; ValueError as in `path`."""
+        return self.blobs.has(run, sha256)
 
     def copy(self, source: str, target: str, sha256: str) -> None:
         """Give another run the same file, without a second copy on the disk where the file system can do that.
 
         Raises:
-            StoreDamagedError, StoreFullError, StorageError: As in `read` and `put`.
+            StoreDamagedError, StoreFullError, StorageError: As in `blocks` and `put`.
         """
-        start, end = self.path(source, sha256), self.path(target, sha256)
-        with _writing():
-            end.parent.mkdir(parents=True, exist_ok=True)
-        if not end.exists():
-            try:
-                os.link(start, end)
-            except OSError:
-                self.put(target, self.read(source, sha256))
-        with _writing():
-            self._sync_names(target)
+        with writing():
+            if self.blobs.copy(source, target, sha256):
+                return
+        self.put_all(target, self.blocks(source, sha256))
 
     def erase(self, run: str) -> None:
         """Remove every file of a run."""
-        shutil.rmtree(self._folder(run), ignore_errors=True)
+        self.blobs.erase(run)
 
     def prune(self, run: str, named: frozenset[str]) -> None:
         """Remove the files of a run that its journal does not name."""
-        folder = self._folder(run)
-        if folder.is_dir():
-            for path in folder.iterdir():
-                if path.name not in named:
-                    path.unlink(missing_ok=True)
+        for entry in list(self.blobs.entries(run)):
+            if entry.name not in named:
+                self.blobs.remove(run, entry.name)
+
+    def remove(self, run: str, name: str) -> None:
+        """Remove one file, or what an upload that was cut short left."""
+        self.blobs.remove(run, name)
 
     def runs(self) -> Iterator[str]:
-        """Yield the ids of the runs that have a folder here."""
-        if self._root.is_dir():
-            yield from (entry.name for entry in self._root.iterdir() if RUN_ID.fullmatch(entry.name))
+        """Yield the ids of the runs that have files."""
+        return self.blobs.runs()
+
+    def entries(self, run: str) -> Iterator[Entry]:
+        """Yield the files of a run, leftovers too."""
+        return self.blobs.entries(run)
 
     def size_bytes(self) -> int:
         """Return how much room all files take."""
-        return sum(path.stat().st_size for path in self._root.rglob("*") if path.is_file())
-
-    def _folder(self, run: str) -> Path:
-        if not RUN_ID.fullmatch(run):
-            raise ValueError(f"not the id of a run: {run!r}")
-        return self._root / run
-
-    def _sync_names(self, run: str) -> None:
-        """Make the names of the files of a run, and of its folder, survive a power cut."""
-        for folder in (self._root / run, self._root):
-            sync(folder)
+        return sum(entry.size_bytes for run in self.runs() for entry in self.entries(run))
 
 
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Turn the system's errors into ours."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StoreFullError from error
-        raise StorageError(f"A file could not be written to the data folder: {error.strerror}.") from error
-
-
-def sync(path: Path) -> None:
-    """Make the content of a file, or the names in a folder, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    while block := file.read(_BLOCK):
+        yield block

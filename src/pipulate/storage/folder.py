@@ -28,6 +28,11 @@ class Layout:
         return self.root / "pipulate.sqlite3"
 
     @property
+    def jobs(self) -> Path:
+        """What the engine of the jobs keeps for itself; it can be made anew from the database."""
+        return self.root / "jobs.sqlite3"
+
+    @property
     def files(self) -> Path:
         """Large values and files of runs."""
         return self.root / "files"

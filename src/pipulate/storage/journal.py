@@ -30,14 +30,19 @@ DELETED: Final = "deleted"
 UNDELETED: Final = "undeleted"
 FORKED: Final = "forked"
 IMPORTED: Final = "imported"
+UPLOADED: Final = "uploaded"
+REQUESTED: Final = "requested"
 
 KINDS: Final = frozenset(
     {
         STARTED, SUBMITTED, COMPUTED, KEPT, CLEARED, REVERTED, EDIT_CANCELLED, WENT_BACK,
-        FINALIZED, UNFINALIZED, RENAMED, DELETED, UNDELETED, FORKED, IMPORTED,
+        FINALIZED, UNFINALIZED, RENAMED, DELETED, UNDELETED, FORKED, IMPORTED, UPLOADED,
+        REQUESTED,
     }
 )  # fmt: skip
 _LOCKING = frozenset({FINALIZED, UNFINALIZED})
+VALUED: Final = frozenset({SUBMITTED, COMPUTED, REQUESTED})
+"""Kinds whose events carry a value; what was requested is only what was answered, not yet the value of the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ class StepValue:
     Attributes:
         version: Version of the event that made it.
         data: `{"input": {...} or None, "output": ..., "view": "..."}` in declarative runs; a value kept in a file is
-            `{"$file": {"sha256": ..., "bytes": ...}}` until it is resolved.
+            `{"$file": {"sha256": ..., "bytes": ...}}` until it is resolved. Either has `"files"` where it names
+            some; see `named_files`.
         digest: What equal values share; see `digest`.
         reads: Earlier step -> digest of the value it had when this one was made from it ("" where it had none).
         short: The value in a few words, for one line; "" where only its view says what it is.
@@ -94,6 +100,30 @@ class Lock:
 
     by: str
     at: str
+
+
+def named_files(value: Mapping[str, Any]) -> dict[str, int]:
+    """Return the files that a journalled value names: SHA-256 -> length in bytes.
+
+    A value names the file it is kept in itself (`$file`), and the files that were uploaded for it or made by its step
+    (`files`). Nothing else in a value is the name of a file, whatever it looks like.
+
+    Raises:
+        KeyError, TypeError, AttributeError: If it is no value of ours.
+    """
+    each = [value["$file"]] if "$file" in value else []
+    return {file["sha256"]: file["bytes"] for file in (*each, *value.get("files", ()))}
+
+
+def files_of(events: Iterable[Event]) -> dict[str, int]:
+    """Return the files that a journal names: SHA-256 -> length in bytes."""
+    found: dict[str, int] = {}
+    for event in events:
+        if event.kind in VALUED:
+            found |= named_files(event.data["value"])
+        elif event.kind == UPLOADED:
+            found[event.data["$file"]["sha256"]] = event.data["$file"]["bytes"]
+    return found
 
 
 _NOTHING: Mapping[str, StepValue] = MappingProxyType({})
@@ -169,6 +199,18 @@ def value_of(event: Event) -> StepValue:
     data = event.data
     reads, short = data.get("reads", {}), data.get("short", "")
     return StepValue(event.version, data["value"], data["digest"], reads, short, event.actor, event.at)
+
+
+def file_of(event: Event) -> Mapping[str, Any] | None:
+    """Return the file an event names, `{"sha256": ..., "bytes": ...}`: a large value or an upload; else None.
+
+    Raises:
+        KeyError, TypeError, AttributeError: If the event is not what its kind says.
+    """
+    if event.kind in VALUED:
+        found: Mapping[str, Any] | None = event.data["value"].get("$file")
+        return found
+    return event.data["$file"] if event.kind == UPLOADED else None
 
 
 def needs_values(event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""Small settings and preferences that outlive a restart: keys and JSON values, in three scopes."""
+"""Small settings and preferences that outlive a restart: keys and JSON values, in four scopes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.journal import storable
 
-Scope = Literal["global", "profile", "user"]
+Scope = Literal["global", "profile", "user", "temporary"]
 KEY_LIMIT = 200
 """Longest key, in characters."""
 
@@ -24,8 +24,9 @@ class KeyValues(MutableMapping[str, Any]):
 
     Attributes:
         db: The store.
-        scope: `global` for everybody, `profile` for one profile, `user` for one person.
-        owner: Id of the profile or person; "" in the global scope.
+        scope: `global` for everybody, `profile` for one profile, `user` for one person, `temporary` for what a step of
+            a run remembers for a while.
+        owner: Id of the profile or person, or `run/step`; "" in the global scope.
     """
 
     db: Database
@@ -113,3 +114,20 @@ def items(tx: Transaction, scope: Scope, owner: str) -> list[tuple[str, Any]]:
         scope=scope, owner=owner,
     )  # fmt: skip
     return [(name, json.loads(value)) for name, value in rows]
+
+
+def forget_run(tx: Transaction, run: str) -> None:
+    """Remove what the steps of a run remember for a while."""
+    tx.run(
+        "DELETE FROM key_values WHERE scope = 'temporary' AND substr(owner, 1, :length) = :beginning",
+        length=len(run) + 1, beginning=f"{run}/",
+    )  # fmt: skip
+
+
+def forget_old(tx: Transaction, now: str) -> int:
+    """Remove temporary values whose time (`until`) is over; return how many went."""
+    rows = tx.all("SELECT owner, key, value FROM key_values WHERE scope = 'temporary'")
+    gone = [(owner, key) for owner, key, value in rows if json.loads(value)["until"] <= now]
+    for owner, key in gone:
+        drop(tx, "temporary", owner, key)
+    return len(gone)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipulate.errors import KeyTakenError, RunNotFoundError, UnknownVersionError
-from pipulate.storage import journal, messages
+from pipulate.errors import KeyTakenError, RunNotFoundError, RunNotReadyError, UnknownVersionError
+from pipulate.storage import jobs, journal, keyvalue, messages
 from pipulate.storage.database import Transaction
 from pipulate.storage.keys import KEY_MAX, Key, check_key
 from pipulate.storage.ledger import (
@@ -23,11 +23,22 @@ from pipulate.storage.ledger import (
 )
 
 
+def finalize_at(tx: Transaction, run: str, author: Author, version: int) -> Written | None:
+    """Lock a run as `finalize` does, if it is at this version; else do nothing and return None."""
+    return finalize(tx, run, author) if claim(tx, run, author).version == version else None
+
+
 def finalize(tx: Transaction, run: str, author: Author) -> Written:
-    """Lock a run: nothing in it can be changed until it is unlocked. Locking a locked run changes nothing."""
+    """Lock a run: nothing in it can be changed until it is unlocked. Locking a locked run changes nothing.
+
+    Raises:
+        RunNotReadyError: If a job is under way for it, whose result could not be stored.
+    """
     row = claim(tx, run, author)
     if row.locked_at is not None:
         return nothing(row)
+    if under_way := [each for each in jobs.open_of_run(tx, run) if each.step is not None]:
+        raise RunNotReadyError({each.title: "This is still being worked on." for each in under_way})
     tx.run("UPDATE runs SET locked_at = :at, locked_by = :by WHERE id = :run", at=author.at, by=author.actor, run=run)
     return append_as_is(tx, row, author, journal.FINALIZED, {})
 
@@ -74,11 +85,14 @@ def purge(tx: Transaction, run: str, author: Author) -> None:
     row = claim(tx, run, author, deleted=True)
     if row.deleted_at is None:
         raise RunNotFoundError(run)
+    jobs.forget_run(tx, run)
     for table, column in (
-        ("messages", "conversation"), ("conversations", "id"), ("run_files", "run"), ("run_steps", "run"),
+        ("messages", "conversation"), ("conversations", "id"), ("uploads", "run"), ("run_files", "run"),
+        ("run_steps", "run"),
         ("run_events", "run"), ("runs", "id"),
     ):  # fmt: skip
         tx.run(f"DELETE FROM {table} WHERE {column} = :run", run=run)  # noqa: S608 - names from the tuple above
+    keyvalue.forget_run(tx, run)
 
 
 def fork(
@@ -125,11 +139,7 @@ def fork(
 
 def _name_files_of(tx: Transaction, copy: str, run: str) -> list[str]:
     """Give a copy the files its own journal names, out of those of the run it was copied from."""
-    wanted = {
-        event.data["value"]["$file"]["sha256"]
-        for event in events(tx, copy)
-        if event.kind in (journal.SUBMITTED, journal.COMPUTED) and "$file" in event.data["value"]
-    }
+    wanted = journal.files_of(events(tx, copy))
     for sha256 in wanted:
         tx.run(
             "INSERT INTO run_files (run, sha256, size_bytes)"

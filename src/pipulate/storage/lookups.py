@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pipulate.errors import RunNotFoundError, UnknownVersionError
 from pipulate.storage.database import Transaction
 from pipulate.storage.files import FileStore
-from pipulate.storage.journal import Event, State, StepValue, storable
+from pipulate.storage.journal import UPLOADED, Event, State, StepValue, storable
 from pipulate.storage.keys import folded
 from pipulate.storage.ledger import COLUMNS, EVENT_COLUMNS, RunRow, event_of, events, state_of
 
@@ -74,6 +74,18 @@ def by_id(tx: Transaction, run: str, owner: str, *, deleted: bool = False) -> Ru
     if found is None or (found.deleted_at is not None and not deleted):
         raise RunNotFoundError(found.key if found else run)
     return found
+
+
+def by_ids(tx: Transaction, runs: Collection[str], owner: str) -> dict[str, RunRow]:
+    """Return a person's runs by their ids, those in the bin too; an id of none is left out."""
+    if not runs:
+        return {}
+    named = {f"run{number}": run for number, run in enumerate(runs)}
+    rows = tx.all(
+        f"SELECT {COLUMNS} FROM runs WHERE id IN ({', '.join(':' + name for name in named)}) AND owner = :owner",  # noqa: S608
+        owner=owner, **named,
+    )  # fmt: skip
+    return {row[0]: RunRow(*row) for row in rows}
 
 
 def load(tx: Transaction, files: FileStore, run: str, owner: str) -> tuple[RunRow, State]:
@@ -193,6 +205,18 @@ def files_of(tx: Transaction, run: str) -> list[str]:
     return [row[0] for row in tx.all("SELECT sha256 FROM run_files WHERE run = :run ORDER BY sha256", run=run)]
 
 
+def upload(tx: Transaction, run: str, owner: str, sha256: str) -> str | None:
+    """Return the name under which a file was uploaded to a person's run, or None where none was.
+
+    Raises:
+        RunNotFoundError: If the person has no such run.
+    """
+    for event in events(tx, by_id(tx, run, owner).id):
+        if event.kind == UPLOADED and event.data["$file"]["sha256"] == sha256:
+            return str(event.data["name"])
+    return None
+
+
 def journal_upto(tx: Transaction, row: RunRow, version: int) -> list[Event]:
     """Return the journal of a run up to a version.
 
@@ -206,3 +230,15 @@ def journal_upto(tx: Transaction, row: RunRow, version: int) -> list[Event]:
 
 def _escape_like(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def left_after_a_job(tx: Transaction) -> list[tuple[str, str]]:
+    """Return the runs whose newest event is the value that a job worked out, with their owners: they may go on."""
+    return [
+        (run, owner)
+        for run, owner in tx.all(
+            "SELECT r.id, r.owner FROM jobs j JOIN run_events e ON e.run = j.run AND e.submit = j.id"
+            " JOIN runs r ON r.id = j.run AND r.version = e.version"
+            " WHERE j.status = 'done' AND r.open_step IS NOT NULL AND r.deleted_at IS NULL AND r.locked_at IS NULL"
+        )
+    ]

@@ -77,9 +77,15 @@ class Packed:
         if self._left < 0:
             raise ArchiveError("The archive is larger than it may be when it is unpacked.")
 
-    def read(self, name: str) -> bytes:
-        """Return the content of an entry; errors as in `chunks`."""
-        return b"".join(self.chunks(name))
+    def read(self, name: str, *, limit_bytes: int | None = None) -> bytes:
+        """Return the content of an entry, which may have so many bytes; errors as in `chunks`."""
+        found, came = [], 0
+        for chunk in self.chunks(name):
+            found.append(chunk)
+            came += len(chunk)
+            if limit_bytes is not None and came > limit_bytes:
+                raise ArchiveError(f"{name} is larger than it may be when it is unpacked.")
+        return b"".join(found)
 
     def lines(self, name: str) -> Iterator[bytes]:
         """Yield the lines of an entry; errors as in `chunks`."""

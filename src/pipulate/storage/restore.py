@@ -85,8 +85,8 @@ def restore_postgres(url: str, layout: Layout, archive: Archive, clock: Clock) -
 
     layout.make()
     files = FileStore(layout.files)
-    for run, _, content in archive.files():
-        files.put(run, content)
+    for run, blocks in archive.files():
+        files.put_all(run, blocks)
     engine = sa.create_engine(sqlalchemy_url(url), poolclass=sa.pool.NullPool)
     try:
         with engine.begin() as connection:
@@ -125,8 +125,8 @@ def _stage(layout: Layout, archive: Archive) -> None:
         engine.dispose()
     migrate_sqlite(layout.database)
     files = FileStore(layout.files)
-    for run, _, content in archive.files():
-        files.put(run, content)
+    for run, blocks in archive.files():
+        files.put_all(run, blocks)
     sync(layout.database)
     sync(layout.root)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipulate.errors import (
+    FileGoneError,
     KeepChangedError,
     KeyTakenError,
     NothingToCancelError,
@@ -146,17 +147,17 @@ def submit(
         RunConflictError: If something it depends on changed after `seen`.
     """
     row = claim(tx, run, author)
-    if submit_id is not None and _is_repeat(tx, run, submit_id):
+    if submit_id is not None and is_repeat(tx, run, submit_id):
         return nothing(row)
     refuse_if_locked(row)
-    earlier, later = _split(order, step)
-    _refuse_conflict(tx, row, seen, step, earlier, mine=value.value)
+    earlier, later = split(order, step)
+    refuse_conflict(tx, row, seen, step, earlier, mine=value.value)
     cleared: list[str] = []
     if row.editing != step and is_present(tx, run, step):
         cleared = _clear(tx, run, later)
     version, short = row.version + 1, journal.storable(short)
     put_step(tx, run, step, version, value.text, value.digest, reads, short)
-    _name_file(tx, run, value)
+    name_files(tx, run, step, value, author.at)
     data: dict[str, Any] = {"digest": value.digest, "short": short}
     if reads:
         data["reads"] = dict(reads)
@@ -200,6 +201,7 @@ def change(
     own: Collection[int] = (),
     submit_id: str | None = None,
     open_step: str | None = None,
+    kind: str = journal.SUBMITTED,
 ) -> Written:
     """Give and take values of several steps, an event each, all or none of them.
 
@@ -217,20 +219,22 @@ def change(
         ends_edit: Whether no step shows its form any more although it has a value.
         submit_id: Id of the form; the first event gets it.
         open_step: The step that will be open afterwards, for lists.
+        kind: Of values that are given: `SUBMITTED` by a person or `COMPUTED` by the app.
 
     Raises:
         RunNotFoundError, RunLockedError, RunConflictError: As in `submit`.
     """
     row = claim(tx, run, author)
-    if submit_id is not None and _is_repeat(tx, run, submit_id):
+    if submit_id is not None and is_repeat(tx, run, submit_id):
         return nothing(row)
     refuse_if_locked(row)
     for each in changes:
         mine = each.value.value if each.value else None
-        _refuse_conflict(tx, row, seen, each.step, each.earlier, mine=mine, own=own)
+        refuse_conflict(tx, row, seen, each.step, each.earlier, mine=mine, own=own)
     written = nothing(row)
     for each in changes:
-        done = _change(tx, row, author, each, submit_id, open_step, ends_edit=ends_edit and row.editing is not None)
+        ends = ends_edit and row.editing is not None
+        done = _change(tx, row, author, each, submit_id, open_step, ends_edit=ends, gives=kind)
         if done is not None:
             written, submit_id, row = done, None, find(tx, run)
     if edits is not None and row.editing != edits:
@@ -255,6 +259,7 @@ def _change(
     open_step: str | None,
     *,
     ends_edit: bool,
+    gives: str,
 ) -> Written | None:
     """Do one change; None where it changes nothing."""
     run, step, value = row.id, change.step, change.value
@@ -264,10 +269,10 @@ def _change(
     data: dict[str, Any] = {"cleared": cleared} if cleared else {}
     kind = journal.CLEARED
     if value is not None:
-        kind, short = journal.SUBMITTED, journal.storable(change.short)
+        kind, short = gives, journal.storable(change.short)
         reads = _digests(tx, run, change.earlier)
         put_step(tx, run, step, row.version + 1, value.text, value.digest, reads, short)
-        _name_file(tx, run, value)
+        name_files(tx, run, step, value, author.at)
         data |= {"digest": value.digest, "short": short} | ({"reads": reads} if reads else {})
     ends = ends_edit or (value is not None and row.editing == step) or row.editing in cleared
     if ends_edit:
@@ -276,6 +281,45 @@ def _change(
         tx, row, author, kind, step, data, value=value, submit_id=submit_id, editing=None if ends else row.editing,
         editing_version=None if ends else row.editing_version, open_step=open_step,
     )  # fmt: skip
+
+
+def uploaded(
+    tx: Transaction,
+    run: str,
+    author: Author,
+    files: Sequence[tuple[str, str, int]],
+    *,
+    submit_id: str | None = None,
+) -> tuple[int, Written]:
+    """Put down which files came to a run with a form, an event each; it concerns no step.
+
+    Args:
+        tx: The transaction.
+        run: Id of the run.
+        author: Who, from where, when.
+        files: Name, SHA-256 and size in bytes of each; `FileStore.put` has them already.
+        submit_id: As in `submit`.
+
+    Returns:
+        The version before, and what was written last.
+
+    Raises:
+        RunNotFoundError, RunLockedError: As in `submit`.
+    """
+    first = row = claim(tx, run, author)
+    written = nothing(row)
+    if submit_id is not None and is_repeat(tx, run, submit_id):
+        return first.version, written
+    refuse_if_locked(row)
+    for name, sha256, size_bytes in files:
+        _list_file(tx, run, sha256, size_bytes)
+        written = append(
+            tx, row, author, journal.UPLOADED, None,
+            {"name": journal.storable(name), "$file": {"sha256": sha256, "bytes": size_bytes}}, submit_id=submit_id,
+            editing=row.editing, editing_version=row.editing_version, open_step=row.open_step,
+        )  # fmt: skip
+        row, submit_id = find(tx, run), None
+    return first.version, written
 
 
 def _digests(tx: Transaction, run: str, steps: Sequence[str]) -> dict[str, str]:
@@ -305,11 +349,11 @@ def keep(
         RunNotFoundError, RunLockedError, RunConflictError: As in `submit`.
     """
     row = claim(tx, run, author)
-    if submit_id is not None and _is_repeat(tx, run, submit_id):
+    if submit_id is not None and is_repeat(tx, run, submit_id):
         return nothing(row)
     refuse_if_locked(row)
-    earlier, _ = _split(order, step)
-    _refuse_conflict(tx, row, seen, step, earlier, mine=None)
+    earlier, _ = split(order, step)
+    refuse_conflict(tx, row, seen, step, earlier, mine=None)
     offer = tx.one(
         "SELECT version, reads FROM run_steps WHERE run = :run AND step = :step AND present = 0", run=run, step=step
     )
@@ -341,8 +385,8 @@ def revert(tx: Transaction, run: str, author: Author, *, step: str, order: Seque
     refuse_if_locked(row)
     if row.editing == step:
         return nothing(row)
-    earlier, later = _split(order, step)
-    _refuse_conflict(tx, row, seen, step, earlier, mine=None)
+    earlier, later = split(order, step)
+    refuse_conflict(tx, row, seen, step, earlier, mine=None)
     if not is_present(tx, run, step):
         raise StepNotOpenError(step, row.open_step)
     cleared = _clear(tx, run, later)
@@ -396,13 +440,31 @@ def note_open_step(tx: Transaction, run: str, version: int, open_step: str | Non
     )  # fmt: skip
 
 
-def _name_file(tx: Transaction, run: str, value: Stored) -> None:
-    if value.sha256 is not None:
+def name_files(tx: Transaction, run: str, step: str, value: Stored, at: str) -> None:
+    """Take down the files that a value names, so that nobody clears them away.
+
+    Whoever clears holds the same row while it looks and removes, so what is there now stays.
+
+    Raises:
+        FileGoneError: If one is not there any more.
+    """
+    for sha256, size_bytes in value.files.items():
+        if not value.holds(sha256):
+            raise FileGoneError(sha256)
+        _list_file(tx, run, sha256, size_bytes)
         tx.run(
-            "INSERT INTO run_files (run, sha256, size_bytes) VALUES (:run, :sha256, :size)"
-            " ON CONFLICT (run, sha256) DO NOTHING",
-            run=run, sha256=value.sha256, size=value.size_bytes,
+            "UPDATE uploads SET taken_at = :at WHERE run = :run AND step = :step AND sha256 = :sha256"
+            " AND taken_at IS NULL",
+            at=at, run=run, step=step, sha256=sha256,
         )  # fmt: skip
+
+
+def _list_file(tx: Transaction, run: str, sha256: str, size_bytes: int) -> None:
+    tx.run(
+        "INSERT INTO run_files (run, sha256, size_bytes) VALUES (:run, :sha256, :size)"
+        " ON CONFLICT (run, sha256) DO NOTHING",
+        run=run, sha256=sha256, size=size_bytes,
+    )  # fmt: skip
 
 
 def _clear(tx: Transaction, run: str, steps: Sequence[str]) -> list[str]:
@@ -451,14 +513,14 @@ def _bring_back(
     )  # fmt: skip
 
 
-def _is_repeat(tx: Transaction, run: str, submit_id: str) -> bool:
+def is_repeat(tx: Transaction, run: str, submit_id: str) -> bool:
     """Tell whether this form was taken before."""
     return (
         tx.one("SELECT 1 FROM run_events WHERE run = :run AND submit = :submit", run=run, submit=submit_id) is not None
     )
 
 
-def _refuse_conflict(
+def refuse_conflict(
     tx: Transaction,
     row: RunRow,
     seen: int | None,
@@ -467,6 +529,11 @@ def _refuse_conflict(
     mine: Mapping[str, Any] | None,
     own: Collection[int] = (),
 ) -> None:
+    """Raise where something that a step depends on changed after the version that was seen.
+
+    Raises:
+        RunConflictError: If so.
+    """
     if seen is None or seen == row.version:
         return
     if seen > row.version:  # The page knows more than the store: an older backup was restored under it.
@@ -496,7 +563,7 @@ def _last_event(tx: Transaction, row: RunRow) -> Event:
     return events(tx, row.id, after=row.version - 1)[0]
 
 
-def _split(order: Sequence[str], step: str) -> tuple[Sequence[str], Sequence[str]]:
+def split(order: Sequence[str], step: str) -> tuple[Sequence[str], Sequence[str]]:
     """Return the steps before and after a step; a step that is not in the workflow (any more) comes last."""
     if step not in order:
         return order, ()

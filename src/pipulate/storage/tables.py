@@ -12,11 +12,19 @@ from pipulate.errors import StorageError
 from pipulate.storage.database import Transaction
 from pipulate.storage.sqlite import SqliteTransaction, open_read_only
 
-TABLES = ("profiles", "runs", "run_events", "run_steps", "run_files", "conversations", "messages", "key_values")
+TABLES = (
+    "profiles", "runs", "run_events", "run_steps", "run_files", "uploads", "conversations", "messages", "key_values",
+    "jobs", "job_parts", "job_lines", "job_schedules",
+)  # fmt: skip
 """Every table, those that others refer to first."""
 
 _BATCH = 500
 _REVISION = "SELECT version_num FROM alembic_version"
+
+
+def _all_of(table: str) -> str:
+    """Return what reads a table. Uploads that no value took yet are left out: their files are in no backup either."""
+    return f"SELECT * FROM {table}" + (" WHERE taken_at IS NOT NULL" if table == "uploads" else "")  # noqa: S608
 
 
 class Source(Protocol):
@@ -39,7 +47,7 @@ class SqliteSource:
     def tables(self) -> Iterator[tuple[str, list[str], Iterator[Sequence[Any]]]]:
         """Yield each table."""
         for table in TABLES:
-            cursor = self._connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from the tuple above
+            cursor = self._connection.execute(_all_of(table))
             yield table, [column[0] for column in cursor.description], iter(cursor)
 
 
@@ -55,7 +63,7 @@ class PostgresSource:
         for table in TABLES:
             with self._connection.cursor(name=f"backup_{table}") as cursor:
                 cursor.itersize = _BATCH
-                cursor.execute(f"SELECT * FROM {table}")  # noqa: S608 - as above
+                cursor.execute(_all_of(table))
                 yield table, [column.name for column in cursor.description], iter(cursor)
 
 
@@ -103,7 +111,8 @@ def fill(connection: Any, tables: Iterable[tuple[str, list[str], Iterator[list[A
     """Put rows into the tables of a store that has none yet, on an open SQLAlchemy connection."""
     import sqlalchemy as sa  # noqa: PLC0415 - half a second to import; restoring is rare
 
-    for table in reversed(TABLES):
+    there = set(sa.inspect(connection).get_table_names())  # An older backup knows fewer.
+    for table in filter(there.__contains__, reversed(TABLES)):
         connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - names from the tuple above
     for name, columns, rows in tables:
         if name not in TABLES:

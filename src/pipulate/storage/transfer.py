@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,9 +21,13 @@ from pipulate.storage.journal import Event, State
 from pipulate.storage.keys import Key, check_key
 from pipulate.storage.ledger import EVENT_COLUMNS, Author, RunRow, Written
 from pipulate.storage.packed import Packed
+from pipulate.storage.sealed import Bare
 
-LIMIT_BYTES = 1_000_000_000
+LIMIT_BYTES = 100_000_000_000
 """Most that may come out of a run's file."""
+
+VALUE_BYTES = 1_000_000_000
+"""Most that may come out of it for its journal, or for one value: these are read into memory."""
 
 _SHA256 = r"[0-9a-f]{64}"
 _MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
@@ -41,7 +45,7 @@ def _checked_text(text: str) -> str:
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)  # The patterns cost every start 80 ms.
 
 
 class _Run(_Strict):
@@ -76,6 +80,20 @@ class _File(_Strict):
     bytes: Annotated[int, Field(ge=0, le=LIMIT_BYTES)]
 
 
+class _Named(_File):
+    """A file that a value names beside itself."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+    type: Annotated[str, Field(pattern=r"^[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}$")]
+
+
+class _Large(_Strict):
+    """A value that is kept in a file."""
+
+    file: Annotated[_File, Field(alias="$file")]
+    files: list[_Named] = []
+
+
 class _Event(_Strict):
     version: _Version
     at: Annotated[str, Field(pattern=rf"^{_MOMENT}$")]
@@ -104,12 +122,43 @@ class _Document(_Strict):
     messages: Annotated[list[_Message], Field(max_length=1_000_000)]
 
 
-def export(tx: Transaction, files: FileStore, run: str, owner: str) -> tuple[RunRow, bytes]:
-    """Return a run and its file: a zip with `run.json` and the large values.
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A run at one moment, ready to be written to its file.
+
+    Attributes:
+        row: Its row.
+        text: The document: journal and conversation as JSON.
+        files: The files its journal names.
+        bare: SHA-256 -> content, of values that are written without their secrets.
+    """
+
+    row: RunRow
+    text: str
+    files: Sequence[str]
+    bare: Mapping[str, bytes]
+
+    def write(self, files: FileStore, out: IO[bytes]) -> None:
+        """Write the file of the run: a zip with `run.json` and the files, however long they are.
+
+        Raises:
+            StoreDamagedError: If one of the files is not what it should be.
+        """
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr("run.json", self.text)
+            for sha256 in self.files:
+                with archive.open(f"files/{sha256}", "w", force_zip64=True) as entry:
+                    for block in files.blocks(self.row.id, sha256):
+                        entry.write(block)
+            for sha256, content in self.bare.items():
+                archive.writestr(f"files/{sha256}", content)
+
+
+def export(tx: Transaction, files: FileStore, run: str, owner: str) -> Outgoing:
+    """Return what the file of a run is made of, without the secrets that were typed.
 
     Raises:
         RunNotFoundError: If the person has no such run.
-        StoreDamagedError: If one of its files is not what it should be.
     """
     from pipulate.storage import lookups  # noqa: PLC0415 - lookups imports ledger, as this module does
 
@@ -126,6 +175,8 @@ def export(tx: Transaction, files: FileStore, run: str, owner: str) -> tuple[Run
             for each in page
         ]  # fmt: skip
         seq = page[-1].seq
+    rows = [{name: getattr(event, name) for name in EVENT_COLUMNS.split(", ")} for event in ledger.events(tx, run)]
+    bare = Bare(rows, lambda sha256: json.loads(files.read(run, sha256)))
     document = {
         "format": "pipulate-run",
         "format_version": 1,
@@ -133,17 +184,11 @@ def export(tx: Transaction, files: FileStore, run: str, owner: str) -> tuple[Run
         "run": {
             "app": row.app, "key": row.key, "profile": profile.name if profile else "", "created_at": row.created_at,
         },
-        "events": [
-            {name: getattr(event, name) for name in EVENT_COLUMNS.split(", ")} for event in ledger.events(tx, run)
-        ],
+        "events": bare.events,
         "messages": said,
     }  # fmt: skip
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("run.json", json.dumps(document, ensure_ascii=True))
-        for sha256 in lookups.files_of(tx, run):
-            archive.writestr(f"files/{sha256}", files.read(run, sha256))
-    return row, packed.getvalue()
+    kept = sorted(set(lookups.files_of(tx, run)) - bare.dropped)
+    return Outgoing(row, json.dumps(document, ensure_ascii=True), kept, bare.files)
 
 
 class Incoming:
@@ -157,7 +202,9 @@ class Incoming:
         """
         try:
             self._packed = Packed(path, limit_bytes=limit_bytes, entries=100_000)
-            content = json.loads(self._packed.read("run.json"), parse_constant=_refuse_constant)
+            content = json.loads(
+                self._packed.read("run.json", limit_bytes=VALUE_BYTES), parse_constant=_refuse_constant
+            )
             self.document = _Document.model_validate(content)
         except ArchiveError as error:
             raise ImportRefusedError(str(error)) from error
@@ -167,13 +214,14 @@ class Incoming:
             raise ImportRefusedError(f"{path.name} is not a run that this version can read ({where}).") from None
         except (ValueError, RecursionError) as error:
             raise ImportRefusedError(f"{path.name} is not the file of a run.") from error
+        self._lengths: dict[str, int] = {}
         self.events = [Event(**each.model_dump()) for each in self.document.events]
         self.state = self._checked()
 
     def put_files(self, files: FileStore, run: str) -> None:
-        """Put the large values in place, before the run that names them is taken in."""
+        """Put the files in place, before the run that names them is taken in."""
         for sha256 in sorted(self.named()):
-            files.put(run, self._packed.read(f"files/{sha256}"))
+            files.put_all(run, self._packed.chunks(f"files/{sha256}"))
 
     def close(self) -> None:
         """Close the file."""
@@ -181,13 +229,7 @@ class Incoming:
 
     def named(self) -> dict[str, int]:
         """Return the files the journal names, with their sizes."""
-        named = {}
-        for event in self.events:
-            value = event.data.get("value") if event.kind in (journal.SUBMITTED, journal.COMPUTED) else None
-            if isinstance(value, dict) and "$file" in value:
-                file = _File.model_validate(value["$file"])
-                named[file.sha256] = file.bytes
-        return named
+        return self._lengths
 
     def _checked(self) -> State:
         self._check_order()
@@ -212,20 +254,55 @@ class Incoming:
             raise ImportRefusedError("The journal has the same form twice.")
 
     def _check_files(self) -> dict[str, str]:
-        """Return the digest of each large value, by the name of its file."""
+        """Check every file; return the digest of each large value, by the name of its file."""
+        self._check_names()
+        values = {each["$file"]["sha256"]: each.get("files") for each in self._values() if "$file" in each}
         digests = {}
         for sha256, size_bytes in self.named().items():
             try:
-                content = self._packed.read(f"files/{sha256}")
+                if sha256 in values:
+                    digests[sha256] = self._checked_large(sha256, values[sha256])
+                came, length = self._measured(sha256)
             except ArchiveError as error:
                 raise ImportRefusedError(str(error)) from error
-            if hashlib.sha256(content).hexdigest() != sha256 or len(content) != size_bytes:
-                raise ImportRefusedError(f"A large value was changed ({sha256[:12]}).")
-            digests[sha256] = _digest(json.loads(content, parse_constant=_refuse_constant))
+            if came != sha256 or length != size_bytes:
+                raise ImportRefusedError(f"A file of the run was changed ({sha256[:12]}).")
         return digests
 
+    def _checked_large(self, sha256: str, named: Any) -> str:
+        """Return the digest of a large value, which names the same files as the journal says it does."""
+        content = self._packed.read(f"files/{sha256}", limit_bytes=VALUE_BYTES)
+        value = json.loads(content, parse_constant=_refuse_constant)
+        digest = _digest(value)
+        if value.get("files") != named or "$file" in value:
+            raise ImportRefusedError(f"A large value was changed ({sha256[:12]}).")
+        return digest
+
+    def _measured(self, name: str) -> tuple[str, int]:
+        """Return the SHA-256 of a file and its length in bytes."""
+        digest, length = hashlib.sha256(), 0
+        for chunk in self._packed.chunks(f"files/{name}"):
+            digest.update(chunk)
+            length += len(chunk)
+        return digest.hexdigest(), length
+
+    def _check_names(self) -> None:
+        """Check what the journal names before anything is looked for under these names."""
+        for event in self.events:
+            if event.kind == journal.UPLOADED:
+                file = _File.model_validate(event.data["$file"])
+                self._lengths[file.sha256] = file.bytes
+        for value in self._values():
+            large = [_Large.model_validate(value).file] if "$file" in value else []
+            for each in (*large, *(_Named.model_validate(named) for named in value.get("files", ()))):
+                if self._lengths.setdefault(each.sha256, each.bytes) != each.bytes:
+                    raise ImportRefusedError(f"A file of the run has two lengths ({each.sha256[:12]}).")
+
+    def _values(self) -> Iterator[dict[str, Any]]:
+        return (each.data["value"] for each in self.events if each.kind in journal.VALUED)
+
     def _check_value(self, event: Event, large: Mapping[str, str]) -> None:
-        if event.kind not in (journal.SUBMITTED, journal.COMPUTED):
+        if event.kind not in journal.VALUED:
             return
         if not event.step:
             raise ImportRefusedError(f"Version {event.version} has no step.")

@@ -40,10 +40,12 @@ from pipulate.ui.html import (
     tr,
     ul,
 )
+from pipulate.ui.overrides import FormParts, live
 
 __all__ = [
     "EMPTY",
     "Element",
+    "FormParts",
     "Html",
     "a",
     "b",
@@ -62,6 +64,7 @@ __all__ = [
     "join",
     "kbd",
     "li",
+    "live",
     "mark",
     "ol",
     "p",

@@ -21,6 +21,7 @@ from pipulate.ui.html import (
     h2,
     head,
     header,
+    hr,
     html,
     input_,
     join,
@@ -43,6 +44,8 @@ from pipulate.ui.lists import AppLink
 
 THEMES = ("auto", "light", "dark")
 DENSITIES = ("comfortable", "compact")
+PLACES = (("All apps", "/"), ("Jobs", "/-/jobs"), ("Plugins", "/-/plugins"), ("Bin", "/-/bin"))
+"""Where the menu of apps leads besides."""
 
 _HTMX = json.dumps(
     {
@@ -77,6 +80,8 @@ class Frame:
         here: Address of the page, for marking it in menus.
         version: Version of the program.
         extras: Front-end files that this page needs besides.
+        own: Addresses of scripts and style sheets of the app.
+        jobs: How many jobs of the person are under way or wait for their turn.
     """
 
     assets: Mapping[str, str]
@@ -90,6 +95,8 @@ class Frame:
     here: str = "/"
     version: str = ""
     extras: Sequence[str] = ()
+    own: Sequence[str] = ()
+    jobs: int = 0
 
 
 def page(frame: Frame, heading: str, content: Html, assistant: Html | None = None) -> Html:
@@ -139,7 +146,8 @@ def document(frame: Frame, heading: str, content: Html, **attributes: Any) -> Ht
             link(rel="icon", href=frame.assets.get("icon.svg"), type="image/svg+xml"),
             link(rel="stylesheet", href=frame.assets.get("app.css")),
             script(src=frame.assets.get("app.js"), defer=True, nonce=frame.nonce),
-            [_extra(frame, name) for name in frame.extras if name in frame.assets],
+            [_extra(frame, frame.assets[name]) for name in frame.extras if name in frame.assets],
+            [_extra(frame, address) for address in frame.own],
         ),
         body(content, **attributes),
         lang="en",
@@ -149,10 +157,10 @@ def document(frame: Frame, heading: str, content: Html, **attributes: Any) -> Ht
     return join(raw("<!doctype html>\n"), whole)
 
 
-def _extra(frame: Frame, name: str) -> Html:
-    if name.endswith(".css"):
-        return link(rel="stylesheet", href=frame.assets[name])
-    return script(src=frame.assets[name], defer=True, nonce=frame.nonce)
+def _extra(frame: Frame, address: str) -> Html:
+    if address.partition("?")[0].endswith(".css"):
+        return link(rel="stylesheet", href=address)
+    return script(src=address, defer=True, nonce=frame.nonce)
 
 
 def _bar(frame: Frame, *, has_assistant: bool) -> Html:
@@ -164,6 +172,7 @@ def _bar(frame: Frame, *, has_assistant: bool) -> Html:
             "Search ", kbd("Ctrl K"), type="button", class_="search-button", data_opens="search",
         ),
         nav(
+            jobs_link(frame.jobs) if frame.apps or frame.profiles else None,
             button("Assistant", type="button", class_="quiet", data_toggles="assistant", title="Hide or show (Ctrl J)")
             if has_assistant
             else None,
@@ -176,26 +185,40 @@ def _bar(frame: Frame, *, has_assistant: bool) -> Html:
     )  # fmt: skip
 
 
+def jobs_link(active: int) -> Html:
+    """Return the way to the jobs with how many there are; it is not shown while there are none."""
+    return a(
+        span("Jobs", class_="name"),
+        span(f"{active:,}", class_="number"),
+        span(" jobs that are not done", class_="visually-hidden"),
+        href="/-/jobs",
+        id="jobs-link",
+        class_="button quiet",
+        hidden=not active,
+        data_jobs="/-/jobs/active",
+    )
+
+
 def apps_menu(frame: Frame) -> Html:
     """Return the menu of apps."""
     current = next((app.title for app in frame.apps if _is_at(app.address, frame.here)), "Apps")
     return details(
-        summary(current, class_="button quiet"),
+        summary(span(current, dir="auto"), class_="button quiet"),
         div(
             input_(type="search", placeholder="Type to filter", aria_label="Filter apps", data_filters="apps-list"),
-            ul(
-                (
-                    li(a(app.title, href=app.address, aria_current="page" if _is_at(app.address, frame.here) else None))
-                    for app in frame.apps
-                ),
-                id="apps-list",
-            ),
-            ul(li(a("All apps", href="/")), li(a("Plugins", href="/-/plugins")), li(a("Bin", href="/-/bin"))),
+            ul((_app_in_menu(app, frame.here) for app in frame.apps), id="apps-list"),
+            ul(li(a(words, href=address)) for words, address in PLACES),
             class_="menu-body",
         ),
         class_="menu",
         data_menu=True,
     )
+
+
+def _app_in_menu(app: AppLink, here: str) -> Html:
+    named = join(span(app.icon, class_="icon", aria_hidden="true") if app.icon else None, app.title)
+    link = li(a(named, href=app.address, aria_current="page" if _is_at(app.address, here) else None))
+    return join(li(hr(), role="presentation"), link) if app.has_line_above else link
 
 
 def profile_menu(frame: Frame) -> Html:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipulate.storage.journal import Event
-from pipulate.ui.html import Html, a, button, div, h2, header, li, ol, p, span
+from pipulate.ui.html import EMPTY, Html, a, button, div, h2, header, li, ol, p, span
+from pipulate.ui.run import into_run
 from pipulate.ui.story import Titles, told_by
 from pipulate.ui.words import moment, person
 
@@ -23,6 +24,7 @@ class History:
         shorts: Version -> what the event's step held before it, in short.
         older: Version below which the next page begins, or None.
         workflow: For titles, or None.
+        is_explicit: Whether its app is class-style: its page has another place for what a version held.
     """
 
     run: str
@@ -31,6 +33,7 @@ class History:
     shorts: Mapping[int, str]
     older: int | None
     workflow: Titles | None
+    is_explicit: bool = False
 
 
 def history_drawer(history: History, viewer: str, now: datetime) -> Html:
@@ -77,11 +80,16 @@ def _line(history: History, event: Event, viewer: str, now: datetime) -> Html:
             span(told_by(event, person(event.actor, viewer), history.workflow, before), class_="what"),
             span(moment(event.at, now), f" · version {event.version}", class_="when"),
             href=address,
-            hx_get=address,
-            hx_target="#run",
-            hx_select="#run",
-            hx_swap="outerHTML",
-            hx_push_url="true",
+            **({} if history.is_explicit else into_run(address, push=True)),
             title="Look at the run as it was then",
-        )
+        ),
+        _upload(history.run, event),
     )
+
+
+def _upload(run: str, event: Event) -> Html:
+    """Return the link to a file that was uploaded, or nothing."""
+    if event.kind != "uploaded":
+        return EMPTY
+    address = f"/download_file?run={run}&file={event.data['$file']['sha256']}"
+    return a("Download", href=address, download=True, class_="button quiet")

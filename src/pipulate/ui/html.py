@@ -12,16 +12,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, Final
 
-
-class Html(str):
-    """Markup that is safe to put into a page as it is. Adding plain text to it makes plain text."""
-
-    __slots__ = ()
-
-    def __html__(self) -> str:
-        """Return itself, for libraries that know this convention."""
-        return self
-
+from pipulate.workflows.markup import Html as Html  # noqa: PLC0414 - it is at home below, and known by this name
 
 EMPTY: Final = Html("")
 
@@ -174,6 +165,7 @@ dl = Element("dl")
 dt = Element("dt")
 em = Element("em")
 fieldset = Element("fieldset")
+figure = Element("figure")
 footer = Element("footer")
 form = Element("form")
 h1 = Element("h1")

@@ -39,11 +39,19 @@ from pipulate.ui.words import moment, person
 
 @dataclass(frozen=True, slots=True)
 class AppLink:
-    """An app as menus and lists show it: title, one sentence, address."""
+    """An app as menus and lists show it.
+
+    Attributes:
+        title, description, address: What it is called, what it is for in a sentence, where it is.
+        has_line_above: Whether the menu has a line above it.
+        icon: A sign before the title, or "".
+    """
 
     title: str
     description: str
     address: str
+    has_line_above: bool = False
+    icon: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +73,25 @@ class Runs:
     words: str = ""
 
 
-def home(apps: Sequence[AppLink], runs: Runs, viewer: str, now: datetime) -> Html:
-    """Return the first page: the apps, and what was worked on last."""
+def _icon(app: AppLink) -> Html | None:
+    return span(app.icon, class_="icon", aria_hidden="true") if app.icon else None
+
+
+def home(apps: Sequence[AppLink], runs: Runs, viewer: str, now: datetime, *, broken: Sequence[str] = ()) -> Html:
+    """Return the first page: the apps, the plugin files that are no app for a mistake, what was worked on last."""
     return join(
         header(
             h1("Apps"), p("Pick what you want to do. Everything you do is kept.", class_="lead"), class_="page-head"
         ),
-        ul((li(a(strong(app.title), span(app.description), href=app.address)) for app in apps), class_="apps")
+        ul(
+            (li(a(_icon(app), strong(app.title), span(app.description), href=app.address)) for app in apps),
+            class_="apps",
+        )
         if apps
         else p("No app is installed. ", a("See why", href="/-/plugins"), ".", class_="none"),
+        p("There is a mistake in ", ", ".join(broken), ". ", a("See what it is", href="/-/plugins"), ".", class_="none")
+        if broken
+        else None,
         section(h2("Recent runs"), runs_table(runs, viewer, now, with_app=True), class_="recent")
         if runs.rows
         else None,
@@ -85,7 +103,11 @@ def landing(
 ) -> Html:
     """Return the page of an app: what it does, one field with the offered key, what was done lately."""
     return join(
-        header(h1(app.title), p(app.description, class_="lead") if app.description else None, class_="page-head"),
+        header(
+            h1(_icon(app), app.title),
+            p(app.description, class_="lead") if app.description else None,
+            class_="page-head",
+        ),
         form(
             label("Key", for_="key"),
             div(

@@ -34,6 +34,9 @@ from pipulate.ui.html import (
 )
 from pipulate.workflows.findings import Finding
 
+BROKEN = ("skipped", "failed", "hanging")
+"""The states of a plugin file that somebody has to do something about."""
+
 
 @dataclass(frozen=True, slots=True)
 class PluginLine:
@@ -87,17 +90,13 @@ def plugins_page(lines: Sequence[PluginLine], folder: str, program: str) -> Html
 
 def _row(line: PluginLine) -> list[Html | str]:
     retry = None
-    if line.state in ("skipped", "failed", "hanging"):
+    if line.state in BROKEN:
         retry = form(
             input_(type="hidden", name="file", value=line.file),
             button("Try again", span(f" {line.file}", class_="visually-hidden"), class_="quiet"),
             method="post",
             action="/-/plugins/retry",
         )
-    findings = ul(
-        li(code(each.code), " ", each.message, small(f" {each.file}:{each.line}" if each.line else "", class_="where"))
-        for each in line.findings
-    )
     what = p("A file of yours has its address or its name.", class_="help") if line.state == "replaced" else None
     return [
         join(line.file, small(" in the box") if line.is_in_box else None),
@@ -106,8 +105,14 @@ def _row(line: PluginLine) -> list[Html | str]:
             span(line.state.capitalize(), class_=f"plugin-state {line.state}"),
             small(" the version before is still in use") if line.is_old else None,
         ),
-        join(what, findings if line.findings else None, retry),
+        join(what, ul(li(finding_line(each)) for each in line.findings) if line.findings else None, retry),
     ]
+
+
+def finding_line(finding: Finding) -> Html:
+    """Return one thing that is wrong with a plugin: its code, a sentence, the place."""
+    place = f" {finding.file}:{finding.line}" if finding.line else ""
+    return join(code(finding.code), " ", finding.message, small(place, class_="where"))
 
 
 def profiles_page(

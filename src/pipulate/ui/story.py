@@ -37,7 +37,12 @@ def title_of(workflow: Titles | None, step: str | None) -> str:
 def told_by(event: Event, who: str, workflow: Titles | None, earlier: Mapping[str, str] | None = None) -> Html:
     """Return a whole sentence: who did what; what the app worked out nobody did."""
     words = told(event, workflow, earlier)
-    return words if event.kind == "computed" else join(who, " ", words)
+    return words if event.kind == "computed" or is_by_itself(event) else join(who, " ", words)
+
+
+def is_by_itself(event: Event) -> bool:
+    """Tell whether the app started a step that asks for nothing."""
+    return event.kind == "requested" and not event.data.get("short")
 
 
 def told(event: Event, workflow: Titles | None, earlier: Mapping[str, str] | None = None) -> Html:
@@ -52,6 +57,8 @@ def told(event: Event, workflow: Titles | None, earlier: Mapping[str, str] | Non
     before = (earlier or {}).get(event.step or "")
     if event.kind == "submitted" and before:
         return join("changed ", step, " from ", _quoted(before), " to ", _quoted(data.get("short")))
+    if event.kind == "requested" and not data.get("short"):
+        return join(step, " was started")
     if event.kind == "computed" and not data.get("short"):
         return join(step, " was worked out")
     values = {
@@ -61,6 +68,7 @@ def told(event: Event, workflow: Titles | None, earlier: Mapping[str, str] | Non
         "to": _quoted(data.get("to")),
         "key": _quoted(data.get("key")),
         "version": str(data.get("version", "")),
+        "name": _quoted(data.get("name")),
     }
     parts = _SENTENCES.get(event.kind, (event.kind,))
     return join(values[part[1:]] if part.startswith("$") else part for part in parts)
@@ -70,6 +78,7 @@ _SENTENCES = {
     "started": ("started the run",),
     "submitted": ("set ", "$step", " to ", "$short"),
     "computed": ("$step", " was worked out: ", "$short"),
+    "requested": ("started ", "$step", " with ", "$short"),
     "kept": ("kept ", "$step", " as it was"),
     "cleared": ("took ", "$step", " back"),
     "reverted": ("reopened ", "$step"),
@@ -82,6 +91,7 @@ _SENTENCES = {
     "undeleted": ("took the run out of the bin",),
     "forked": ("copied it from ", "$key", ", version ", "$version"),
     "imported": ("imported it from a file",),
+    "uploaded": ("uploaded ", "$name"),
 }
 
 

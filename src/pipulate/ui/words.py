@@ -27,6 +27,19 @@ def moment(at: str, now: datetime) -> Html:
     return time(clock_time(at, now), datetime=at, title=f"{full:%Y-%m-%d %H:%M:%S %Z}".strip())
 
 
+def duration(seconds: float) -> str:
+    """Return how long something took: `40 s`, `5 min`, `2 h 5 min`, `3 days`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3_600:
+        return f"{whole // 60} min"
+    if whole < 172_800:
+        hours, minutes = whole // 3_600, whole % 3_600 // 60
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{whole // 86_400} days"
+
+
 def person(actor: str, viewer: str) -> str:
     """Return how the person who looks should read another person's name."""
     return "You" if actor == viewer else actor
@@ -35,3 +48,11 @@ def person(actor: str, viewer: str) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: 1 run, 2 runs."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def size_in_words(size_bytes: int) -> str:
+    """Return the length of a file as people read it: `2.3 MB`."""
+    if size_bytes < 1_000:
+        return f"{size_bytes} byte{'' if size_bytes == 1 else 's'}"
+    unit, size = ("kB", 1e3) if size_bytes < 999_950 else ("MB", 1e6) if size_bytes < 999_950_000 else ("GB", 1e9)
+    return f"{size_bytes / size:,.1f} {unit}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from pipulate._ids import new_id
 from pipulate.errors import (
     BadKeyError,
+    FileGoneError,
     InvalidAnswersError,
     KeyTakenError,
     RunConflictError,
@@ -23,11 +25,15 @@ from pipulate.errors import (
     UnknownStepError,
 )
 from pipulate.ui.conflict import Conflict, conflict_section
-from pipulate.ui.forms import texts_of
+from pipulate.ui.forms import open_texts, texts_of
+from pipulate.ui.job import news
 from pipulate.web.errors import status_of
+from pipulate.web.explicit_run import class_style_job, order
 from pipulate.web.runpage import WAIT_S, asked_again, described, elsewhere, gone_on, refreshed, whole
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows.definition import Step
+from pipulate.workflows.fields import labels
+from pipulate.workflows.uploads import Offers, asks_for_files, offered, started_with
 from pipulate.workflows.work import RunView, installed
 
 _SUBMIT = re.compile(r"[0-9a-zA-Z-]{8,64}")
@@ -42,9 +48,20 @@ async def submit(visit: Visit) -> Response:
     except InvalidAnswersError as error:
         view = await engine.view(run, visit.who)
         return await asked_again(visit, view, step, typed, error.problems, 422)
-    except StepFailedError as error:
+    except (StepFailedError, FileGoneError) as error:
         view = await engine.view(run, visit.who)
-        return await asked_again(visit, view, step, typed, {"": str(error)}, 500)
+        return await asked_again(visit, view, step, typed, {"": str(error)}, status_of(error))
+    except (RunConflictError, RunLockedError) as error:
+        return await _in_conflict(visit, run, step, typed, seen, error)
+    return await gone_on(visit, await _went_by_itself(visit, view), step)
+
+
+async def skip(visit: Visit) -> Response:
+    """Leave out a step that is optional."""
+    run, step, seen, submit_id, typed = await _sent(visit)
+    engine = visit.site.engine
+    try:
+        view = await engine.skip(run, visit.who, step, seen=seen, submit_id=submit_id)
     except (RunConflictError, RunLockedError) as error:
         return await _in_conflict(visit, run, step, typed, seen, error)
     return await gone_on(visit, await _went_by_itself(visit, view), step)
@@ -54,11 +71,38 @@ async def run_step(visit: Visit) -> Response:
     """Run the steps that need nobody; answer when one asks, or fails, or all are done."""
     run, step = _named(visit)
     engine = visit.site.engine
+    if (its := await class_style_job(visit, run, step)) is not None:
+        await its.retry()
+        return await refreshed(visit, await engine.view(run, visit.who))
+    declared = installed(await engine.view(run, visit.who))[step]  # Whoever may not see the run cannot start its steps.
     if await visit.text("_retry"):
+        if declared.background is not None:
+            await engine.background.retry(run, step, visit.who)
         engine.retry(run, step)
-    _ = installed(await engine.view(run, visit.who))[step]  # Whoever may not see the run cannot start its steps.
     await asyncio.shield(engine.advance(run, visit.who))
     return await refreshed(visit, await engine.view(run, visit.who))
+
+
+async def stop(visit: Visit) -> Response:
+    """Ask the job of a step to stop; it does at its next checkpoint, and the page hears of that."""
+    run, step = _named(visit)
+    engine = visit.site.engine
+    if (its := await class_style_job(visit, run, step)) is not None:
+        await its.stop()
+    else:
+        await engine.background.stop(run, step, visit.who)
+    return await refreshed(visit, await engine.view(run, visit.who))
+
+
+async def job(visit: Visit) -> Response:
+    """Return what the job of a step has said since."""
+    run, step = _named(visit)
+    engine = visit.site.engine
+    view = await engine.view(run, visit.who)
+    row = await engine.background.current(view, installed(view)[step])
+    if row is None:
+        return Response(status_code=204)
+    return part(news(await engine.background.view(row), visit.now))
 
 
 async def revert(visit: Visit) -> Response:
@@ -79,6 +123,9 @@ async def keep(visit: Visit) -> Response:
     """Take the old value of a step again, as it is."""
     run, step, seen, submit_id, _ = await _sent(visit)
     engine = visit.site.engine
+    app = visit.site.explicit_app((await engine.view(run, visit.who)).row.app)
+    if app is not None:
+        return await _done(visit, run, engine.keep_of(run, visit.who, step, order(app), seen=seen))
     return await _done(visit, run, engine.keep(run, visit.who, step, seen=seen, submit_id=submit_id), goes_on=True)
 
 
@@ -89,6 +136,7 @@ async def copy_with(visit: Visit) -> Response:
     _ = installed(await engine.view(run, visit.who))[step]  # Before there is a copy: it would stay.
     copy = await engine.fork(run, visit.who, version=seen)
     try:
+        typed = await visit.site.uploads.lend(run, copy.row.id, visit.who.actor, step, typed)
         view = await engine.submit(copy.row.id, visit.who, step, typed, seen=copy.row.version, submit_id=new_id())
     except InvalidAnswersError as error:
         return await asked_again(visit, copy, step, typed, error.problems, 422)
@@ -238,7 +286,12 @@ async def _in_conflict(
     step = view.workflow[name] if view.workflow else None
     if step is None:
         raise error
-    section = conflict_section(_conflict(visit, view, step, typed, seen, error), visit.who.actor, visit.now)
+    with contextlib.suppress(StepFailedError):  # What its fields are called is less than what was typed.
+        step = await visit.site.engine.asked(view, step)
+    offers: Offers = {}
+    if asks_for_files(step.fields):
+        offers = await visit.site.db.read(offered, run, visit.who.actor, name)
+    section = conflict_section(_conflict(visit, view, step, typed, seen, error, offers), visit.who.actor, visit.now)
     headers = of_run(view.row) | {"hx-retarget": "#run", "hx-reswap": "outerHTML"}
     if visit.is_htmx:
         return part(section, 409, headers)
@@ -247,16 +300,26 @@ async def _in_conflict(
     )
 
 
+def _in_lines(texts: Sequence[str], offers: Offers) -> str:
+    """Return what a field holds, one under the other; files by their names."""
+    return "\n".join(str(offers[text].named["name"]) if text in offers else text for text in texts)
+
+
 def _conflict(
     visit: Visit,
     view: RunView,
     step: Step[..., object],
-    typed: Mapping[str, list[str]],
+    typed: Mapping[str, Sequence[str]],
     seen: int,
     error: RunConflictError | RunLockedError,
+    offers: Offers,
 ) -> Conflict:
     now = view.state.steps.get(step.name)
-    theirs = texts_of(step.fields, now.data.get("input") or {}) if now else {}
+    given = (now.data.get("input") if now else None) or {}
+    held = texts_of(step.fields, given) | started_with(step.fields, given, {}) if now else {}
+    theirs = open_texts(step.fields, held)
+    typed = open_texts(step.fields, typed)  # A secret is never sent back, not even to whoever has just typed it.
+    names = {name: title for name, title in labels(step.fields).items() if name in typed or name in theirs}
     if isinstance(error, RunLockedError):
         reason = "This run was locked while you were typing, so yours was not saved. You can go on in a copy of it."
         by, at, tab = error.by, error.at, None
@@ -267,9 +330,9 @@ def _conflict(
     is_open = view.row.open_step == step.name or step.name in view.state.steps
     return Conflict(
         title=step.title,
-        labels={each.name: each.label for each in step.fields},
-        mine={each.name: "\n".join(typed.get(each.name, ())) for each in step.fields},
-        theirs={name: "\n".join(texts) for name, texts in theirs.items()},
+        labels=names,
+        mine={name: _in_lines(typed.get(name, ()), offers) for name in names},
+        theirs={name: _in_lines(texts, offers) for name, texts in theirs.items()},
         reason=reason,
         by=by,
         at=at,

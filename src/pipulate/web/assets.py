@@ -1,4 +1,7 @@
-"""Our own front-end files: built before, named by their content, held in memory, served for good."""
+"""Our own front-end files: built before, named by their content, read when they are asked for, served for good.
+
+Browsers keep them for good, so each is read about once a browser; together they would be megabytes of memory.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class AssetsMissingError(PipulateError):
 @dataclass(frozen=True, slots=True)
 class _Asset:
     content_type: str
-    encodings: Mapping[str, bytes]  # by the name in Accept-Encoding; "" is the plain file
+    encodings: Mapping[str, Path]  # by the name in Accept-Encoding; "" is the plain file
 
 
 class Assets:
@@ -49,14 +52,14 @@ class Assets:
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        """Read them.
+        """Find them.
 
         Raises:
             AssetsMissingError: If they are not there.
         """
         try:
             manifest: dict[str, str] = json.loads((folder / "manifest.json").read_text())
-            self._files = {file: _read(folder / file) for file in manifest.values()}
+            self._files = {file: _found(folder / file) for file in manifest.values()}
         except OSError as error:
             raise AssetsMissingError from error
         self.addresses = {name: STATIC + file for name, file in manifest.items()}
@@ -64,19 +67,23 @@ class Assets:
     def text(self, name: str) -> str:
         """Return what is in a file, "" where it was not built."""
         file = self.addresses.get(name, "").removeprefix(STATIC)
-        return self._files[file].encodings[""].decode() if file in self._files else ""
+        return self._files[file].encodings[""].read_text() if file in self._files else ""
 
     def answer(self, request: Request) -> Response:
         """Return a file in the best encoding the browser takes, or 404. Only names of the build exist here."""
         asset = self._files.get(request.path_params["file"])
         if asset is None:
-            return Response("There is no such file.", 404, media_type="text/plain")
+            return _not_there()
         accepted = request.headers.get("accept-encoding", "")
         encoding = next((each for each in ("br", "gzip") if each in asset.encodings and takes(accepted, each)), "")
         headers = {"cache-control": _FOR_GOOD, "vary": "accept-encoding"}
         if encoding:
             headers["content-encoding"] = encoding
-        return Response(asset.encodings[encoding], headers=headers, media_type=asset.content_type)
+        try:
+            content = asset.encodings[encoding].read_bytes()
+        except OSError:  # Built anew since the start: pages that are opened from now on need another start.
+            return _not_there()
+        return Response(content, headers=headers, media_type=asset.content_type)
 
 
 def takes(accepted: str, encoding: str) -> bool:
@@ -88,10 +95,15 @@ def takes(accepted: str, encoding: str) -> bool:
     return False
 
 
-def _read(path: Path) -> _Asset:
-    encodings = {"": path.read_bytes()}
+def _not_there() -> Response:
+    return Response("There is no such file.", 404, media_type="text/plain")
+
+
+def _found(path: Path) -> _Asset:
+    encodings = {"": path}
+    path.stat()
     for encoding, suffix in (("br", ".br"), ("gzip", ".gz")):
         packed = path.with_name(path.name + suffix)
         if packed.exists():
-            encodings[encoding] = packed.read_bytes()
+            encodings[encoding] = packed
     return _Asset(_TYPES[path.suffix], encodings)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from pipulate.errors import PipulateError
+from pipulate.errors import PipulateError, ScheduleRefusedError
 from pipulate.plugins.report import as_json
-from pipulate.storage import lookups
+from pipulate.storage import lookups, profiles, schedules
 from pipulate.web.errors import status_of
 from pipulate.web.guard import OPEN
+from pipulate.web.jobs import cancelled, retried
 from pipulate.web.site import Visit
+from pipulate.workflows.unattended import refuse_incomplete, sealed_answers
 
 
 def _answers(command: Callable[[Visit], Awaitable[Any]]) -> Callable[[Visit], Awaitable[Response]]:
@@ -62,3 +65,60 @@ async def import_run(visit: Visit) -> Any:
     path = Path(await visit.text("path"))
     view = await visit.site.engine.take_in(path, await visit.text("key"), visit.who)
     return {"app": view.row.app, "key": view.row.key, "version": view.row.version}
+
+
+@_answers
+async def cancel_job(visit: Visit) -> Any:
+    """Ask for a job to be cancelled."""
+    row = await cancelled(visit, await visit.text("job"))
+    return {"id": row.id, "status": row.status}
+
+
+@_answers
+async def retry_job(visit: Visit) -> Any:
+    """Ask for a job once more, with the code there is now."""
+    row = await retried(visit, await visit.text("job"))
+    return {"id": row.id, "status": row.status}
+
+
+@_answers
+async def schedule(visit: Visit) -> Any:
+    """Put an app on a schedule; the answers come as JSON: step -> field -> texts."""
+    site, app = visit.site, await visit.text("app")
+    workflow = site.engine.catalog.get(app)
+    if workflow is None:
+        raise ScheduleRefusedError("app", f"There is no app {app!r} that steps can be answered for by itself.")
+    answers = sealed_answers(workflow, json.loads(await visit.text("answers") or "{}"))
+    refuse_incomplete(workflow, answers)
+    row = await site.scheduler.add(
+        title=await visit.text("title") or workflow.title, app=app, owner=visit.who.actor,
+        profile=await _profile(visit), cron=await visit.text("cron"), zone=await visit.text("zone"), answers=answers,
+        locks=bool(await visit.text("locks")),
+    )  # fmt: skip
+    return {"id": row.id, "title": row.title, "next_at": row.next_at}
+
+
+async def _profile(visit: Visit) -> str:
+    """Return the id of the profile that is named, by its name or its id."""
+    wanted = await visit.text("profile") or profiles.DEFAULT_ID
+    for each in await visit.site.db.read(profiles.listed):
+        if wanted in (each.id, each.name):
+            return each.id
+    raise ScheduleRefusedError("profile", f"There is no profile {wanted!r}.")
+
+
+@_answers
+async def unschedule(visit: Visit) -> Any:
+    """Remove a schedule."""
+    return {"removed": await visit.site.scheduler.remove(await visit.text("id"), visit.who.actor)}
+
+
+@_answers
+async def run_now(visit: Visit) -> Any:
+    """Do once more what a schedule does, now."""
+    wanted = await visit.text("id")
+    row = await visit.site.db.read(schedules.find, wanted)
+    if row is None or row.owner != visit.who.actor or row.removed_at is not None:
+        raise ScheduleRefusedError("id", f"There is no schedule {wanted!r}.")
+    job = await visit.site.scheduler.run_now(row.id, visit.who.actor)
+    return {"job": job.id if job else None}

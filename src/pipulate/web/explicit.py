@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import PurePosixPath
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -16,6 +15,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from pipulate.errors import RunConflictError, RunNotFoundError
+from pipulate.explicit import names
 from pipulate.explicit.context import Current
 from pipulate.explicit.entry import Explicit
 from pipulate.explicit.host import Answered
@@ -26,17 +26,18 @@ from pipulate.storage import keyvalue, lookups, profiles
 from pipulate.storage.database import Transaction
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.profiles import Profile
-from pipulate.ui.explicit import Refused, explicit_page, head_of
+from pipulate.ui.explicit import Refused, explicit_page
 from pipulate.ui.explicit import refused as refused_part
-from pipulate.ui.html import EMPTY, Html, join
-from pipulate.ui.run import RunPage
+from pipulate.ui.html import EMPTY, Html, div, join
 from pipulate.web.errors import answered
-from pipulate.web.guard import policy
+from pipulate.web.explicit_run import head as head_of
+from pipulate.web.libraries import listed, page_headers
 from pipulate.web.site import Site, Visit, of_run
 
 _RUN, _SUBMIT = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-zA-Z-]{8,64}")
 _NONCE, _VERSION = re.compile(r"[A-Za-z0-9_-]{16,64}"), re.compile(r"[0-9]{1,9}")
-_LIBRARIES = ("marked.js", "mermaid.js", "prism.js")
+_HEADER, _CONTROLS = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+"), re.compile(rb"[\x00-\x1f\x7f]+")
+_OF_BODY = ("content-", "transfer-", "connection")
 
 
 class PluginRoutes(BaseRoute):
@@ -74,32 +75,55 @@ def _route(site: Site, method: str, path: str) -> tuple[ExplicitApp, PluginRoute
     return None
 
 
-async def page(visit: Visit, plugin: Plugin, key: str | None = None) -> Response:
-    """Return the page of a class-style app, with a run where one is named."""
+async def page(visit: Visit, plugin: Plugin, key: str | None = None, *, notice: Html | None = None) -> Response:
+    """Return the page of a class-style app, with a run where one is named; a notice stands in place of a run's head."""
     app = plugin.app
     assert isinstance(app, ExplicitApp)  # noqa: S101 - checked by the caller
     now, row, _ = await _current(visit, app, key)
     if key is not None and row is None:
         raise RunNotFoundError(key)
+    if row is not None and visit.is_htmx and visit.request.headers.get("hx-target") == f"{app.name}-container":
+        return await anew(visit, app, row)
     now.key = key  # The address says what a page is about, whatever the tab did before.
     request = await _for_plugin(visit)
     nonce: str = visit.request.scope.get("nonce", "")
     made = await _explicit(visit.site).host().page(app, request, now, nonce)
     if made.response is not None:
-        return _passed_on(visit, made.response, _run_headers(made.row), EMPTY)
+        return await _passed_on(visit, made.response, _run_headers(made.row), EMPTY)
     facts: dict[str, Any] = {}
     if row is not None:
         facts = {"data_run": row.id, "data_version": row.version, "data_key": row.key}
-    head = head_of(await _run_page(visit, app, row)) if row is not None else None
-    content = explicit_page(app.name, head, made.content, facts, _libraries(visit.site))
+    head = await head_of(visit, app, row) if row is not None else None
+    content = explicit_page(app.name, head or notice, made.content, facts, listed(visit.site))
     return await visit.page(
         f"{row.key} · {app.title}" if row is not None else app.title,
         content,
         conversation=row.id if row is not None else None,
         workflow=app,
-        headers=_headers(nonce) | (of_run(row) if row is not None else {}),
+        headers=page_headers(visit) | (of_run(row) if row is not None else {}),
         extras=("explicit.js", "explicit.css"),
     )
+
+
+def _is_markup(response: Any) -> bool:
+    """Tell whether an answer is a part of a page, and does not lead to another."""
+    leads = {"hx-redirect", "hx-location", "hx-refresh"} & set(response.headers)
+    return not leads and response.status_code == 200 and "html" in response.headers.get("content-type", "")
+
+
+async def anew(visit: Visit, app: ExplicitApp, row: RunRow) -> Response:
+    """Return the cells of a run as they are now, in place of those that a page shows, with the head above them."""
+    now, _, _ = await _current(visit, app, row.key)
+    now.key, now.submit = row.key, None  # What was sent has been done; showing it is no part of that.
+    made = await _explicit(visit.site).host().anew(app, await _for_plugin(visit), now, _nonce(visit))
+    row = made.row or row
+    headers = _run_headers(row) | _in_place(app) | {"hx-replace-url": visit.site.address_of(row)}
+    content = join(made.content, await head_of(visit, app, row, oob=True))
+    return Response(content.encode("utf-8", "replace"), 200, headers, "text/html; charset=utf-8")
+
+
+def _in_place(app: ExplicitApp) -> dict[str, str]:
+    return {"hx-retarget": f"#{app.name}-container", "hx-reswap": "outerHTML"}
 
 
 async def next_key(visit: Visit, app: ExplicitApp) -> str:
@@ -127,33 +151,53 @@ async def _called(visit: Visit, app: ExplicitApp, route: PluginRoute, given: dic
         made = Answered()
     if now.refusal is not None:
         return await _refused(visit, app, now, request)
+    if now.failure is not None:
+        raise now.failure  # The handler may think that it was stored; whoever sent it must not.
+    if row is not None and visit.is_htmx and visit.request.headers.get("x-pipulate-anew") == "1":
+        return await _resumed(visit, app, made, row)
     return await _answer(visit, app, made, row)
+
+
+async def _resumed(visit: Visit, app: ExplicitApp, made: Answered, before: RunRow) -> Response:
+    """Answer a form that stands in place of all cells: with all cells, whatever part its handler answers with.
+
+    Where the handler stored nothing, what it says stands there instead.
+    """
+    response = made.response
+    if response is not None and not _is_markup(response):
+        return await _answer(visit, app, made, before)
+    if made.row is not None and made.row.version != before.version and app.steps:
+        return await anew(visit, app, made.row)
+    said = made.content if response is None else Html(response.body.decode("utf-8", "replace"))
+    content = div(said, id=f"{app.name}-container")
+    return Response(content.encode("utf-8", "replace"), 200, _run_headers(made.row), "text/html; charset=utf-8")
 
 
 async def _answer(
     visit: Visit, app: ExplicitApp, made: Answered, before: RunRow | None, *, retarget: bool = False
 ) -> Response:
     headers, head = _run_headers(made.row), EMPTY
-    if visit.is_htmx and made.row is not None and _is_another(before, made.row):
-        head = head_of(await _run_page(visit, app, made.row), oob=True)
+    if visit.is_htmx and made.row is not None and _is_shown(before) != _is_shown(made.row):
+        head = await head_of(visit, app, made.row, oob=True)
         if before is None or before.id != made.row.id:
             headers["hx-push-url"] = visit.site.address_of(made.row)
     if made.response is not None:
-        return _passed_on(visit, made.response, headers, head)
+        return await _passed_on(visit, made.response, headers, head)
+    headers = _beside(made, headers) | headers
     if not visit.is_htmx:
         return await visit.page(
-            app.title, explicit_page(app.name, None, made.content, {}, _libraries(visit.site)),
-            headers=headers | _headers(visit.request.scope.get("nonce", "")), extras=("explicit.js", "explicit.css"),
+            app.title, explicit_page(app.name, None, made.content, {}, listed(visit.site)),
+            headers=headers | page_headers(visit), extras=("explicit.js", "explicit.css"),
         )  # fmt: skip
     if retarget:
-        headers |= {"hx-retarget": f"#{app.name}-container", "hx-reswap": "outerHTML"}
+        headers |= _in_place(app)
     content = join(made.content, head)
     return Response(content.encode("utf-8", "replace"), 200, headers, "text/html; charset=utf-8")
 
 
-def _is_another(before: RunRow | None, now: RunRow) -> bool:
-    """Tell whether the head of the run has to be drawn anew: it is another run, or it was locked or unlocked."""
-    return before is None or before.id != now.id or (before.locked_at is None) != (now.locked_at is None)
+def _is_shown(row: RunRow | None) -> tuple[str, int] | None:
+    """Return what the head of a run depends on."""
+    return (row.id, row.version) if row is not None else None
 
 
 async def _refused(visit: Visit, app: ExplicitApp, now: Current, request: Request) -> Response:
@@ -180,11 +224,10 @@ async def _refused(visit: Visit, app: ExplicitApp, now: Current, request: Reques
         version=row.version,
         container=f"{app.name}-container",
     )
-    headers = _run_headers(row) | {
-        "hx-retarget": f"#{app.name}-container", "hx-reswap": "outerHTML", "x-pipulate-swap": "1",
-    }  # fmt: skip
+    headers = _run_headers(row) | _in_place(app) | {"x-pipulate-swap": "1"}
     content = refused_part(what, now.actor, visit.now)
     if visit.is_htmx:
+        content = join(content, await head_of(visit, app, row, oob=True))
         return Response(content.encode("utf-8", "replace"), 409, headers, "text/html; charset=utf-8")
     return await visit.page("Not saved", content, status=409, headers=headers)
 
@@ -217,6 +260,7 @@ async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Cur
         seen=int(seen) if row is not None and _VERSION.fullmatch(seen) else None,
         tab=visit.who.tab,
         submit=form,
+        is_page=not visit.is_htmx,
         nonce=_nonce(visit),
     )
     return now, row, was_taken
@@ -258,22 +302,31 @@ def _key_of_page(visit: Visit, app: ExplicitApp) -> str | None:
 
 
 class PluginRequest(Request):
-    """A request as a plugin gets it: its whole body, no cookies of ours, and file names that lead nowhere."""
+    """A request as a plugin gets it: its whole body, no cookies of ours, and file names that lead nowhere.
+
+    Attributes:
+        uploads: Name and content of each file of the form, once the handler has asked for the form.
+    """
+
+    uploads: Sequence[tuple[str, bytes]] = ()
 
     async def form(self, **options: Any) -> FormData:  # type: ignore[override]
-        """Return the form; each file has a name without a folder."""
+        """Return the form; each file has a name without a folder, and no other file of the form has it."""
         form = await super().form(**options)
-        for _, value in form.multi_items():
-            if isinstance(value, UploadFile) and value.filename:
-                value.filename = plain_name(value.filename)
+        if not self.uploads:
+            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile) and value.filename]
+            taken = set[str]()
+            for file in files:
+                file.filename = names.another(names.plain(file.filename or ""), taken)
+                file.headers = Headers({"content-type": file.content_type or "application/octet-stream"})
+            self.uploads = [(file.filename or "", await _content(file)) for file in files]
         return form
 
 
-def plain_name(name: str) -> str:
-    """Return the last part of a file name, without what a file system could take for something else."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    kept = "".join(sign for sign in last if sign.isprintable() and sign not in '<>:"|?*').strip(". ")
-    return kept[:200] or "file"
+async def _content(file: UploadFile) -> bytes:
+    content = await file.read()
+    await file.seek(0)
+    return content
 
 
 async def _for_plugin(visit: Visit) -> PluginRequest:
@@ -290,50 +343,51 @@ async def _for_plugin(visit: Visit) -> PluginRequest:
     return PluginRequest({**visit.request.scope, "headers": headers, "session": {}}, receive)
 
 
-def _passed_on(visit: Visit, given: Any, ours: dict[str, str], head: Html) -> Response:
+async def _passed_on(visit: Visit, given: Any, ours: dict[str, str], head: Html) -> Response:
     """Return what a handler answered itself, with the run named beside it."""
-    is_markup = "html" in given.headers.get("content-type", "")
-    named = {name.encode() for name in ours} | {b"set-cookie", b"content-length"}
-    headers = [(name, value) for name, value in given.raw_headers if name not in named]
     if hasattr(given, "body_iterator") or not hasattr(given, "body"):
-        stream = _explicit(visit.site).host().relay(given, visit.request.scope)
-        answer: Response = StreamingResponse(stream, given.status_code)
+        relay = await _explicit(visit.site).host().relay(given, visit.request.scope)
+        status, headers = relay.status, relay.headers
+        answer: Response = StreamingResponse(relay.body(), status)
     else:
+        is_markup = "html" in given.headers.get("content-type", "")
         body = given.body + (head.encode("utf-8", "replace") if is_markup else b"")
-        answer = Response(body, given.status_code)
+        status, headers = given.status_code, [each for each in given.raw_headers if each[0] != b"content-length"]
+        answer = Response(body, status)
         headers.append((b"content-length", str(len(body)).encode()))
-    answer.raw_headers = headers
+    if not 200 <= status <= 599:
+        raise ValueError(f"{status} is no status of an answer")
+    answer.raw_headers = _plain_headers(headers, ours)
     for name, value in ours.items():
         answer.headers[name] = value
     return answer
+
+
+def _plain_headers(headers: Iterable[tuple[bytes, bytes]], ours: Collection[str]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a plugin that can be sent: no cookies, none that are ours, and none that end a line."""
+    taken = {name.encode() for name in ours} | {b"set-cookie"}
+    return [
+        (name, _CONTROLS.sub(b" ", value))
+        for name, value in ((each[0].lower(), each[1]) for each in headers)
+        if _HEADER.fullmatch(name) and name not in taken
+    ]
+
+
+def _beside(made: Answered, ours: Collection[str]) -> dict[str, str]:
+    """Return the headers that a handler put beside its elements, without those that say what the answer is."""
+    given = [(name.encode("ascii", "replace"), value.encode("latin-1", "replace")) for name, value in made.headers]
+    kept = _plain_headers(given, ours)
+    return {name.decode(): value.decode("latin-1") for name, value in kept if not name.decode().startswith(_OF_BODY)}
 
 
 def _run_headers(row: RunRow | None) -> dict[str, str]:
     return of_run(row) | {"x-pipulate-key": quote(row.key, safe="")} if row is not None else {}
 
 
-def _headers(nonce: str) -> dict[str, str]:
-    """Return the policy of a page that shows markup of plugins: it may bring its own looks, but no code."""
-    return {"content-security-policy": policy(nonce).replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")}
-
-
 def _nonce(visit: Visit) -> str:
     """Return the nonce of the page that asked, which an answer's scripts need to run there."""
     sent = visit.request.headers.get("x-pipulate-nonce", "") if visit.is_htmx else visit.request.scope.get("nonce", "")
     return sent if _NONCE.fullmatch(sent) else ""
-
-
-async def _run_page(visit: Visit, app: ExplicitApp, row: RunRow) -> RunPage:
-    view = await visit.site.engine.view(row.id, visit.who)
-    profile = await visit.site.db.read(profiles.find, row.profile)
-    return RunPage(
-        view, (), None, None, profile.name if profile else "", visit.site.landing_of(row.app),
-        visit.site.address_of(row), visit.who.actor, visit.now, title=app.title,
-    )  # fmt: skip
-
-
-def _libraries(site: Site) -> str:
-    return json.dumps({name: site.assets.addresses[name] for name in _LIBRARIES if name in site.assets.addresses})
 
 
 def _explicit(site: Site) -> Explicit:

@@ -6,6 +6,7 @@ addresses only by their beginning: everything below `/-/` belongs to the host, e
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ STATIC = "/-/static/"
 OPEN = "/-/open"
 CONTROL = "/-/control/"
 _SAFE = ("GET", "HEAD")
+_TAKES_FILES = re.compile(r"/-/runs/[0-9a-f]{32}/steps/[^/\n]+/(uploads/[^/\n]+|with-files)")
 
 _FIXED_HEADERS = (
     (b"cache-control", b"no-store"),
@@ -59,6 +61,7 @@ class Guard:
         capability: Capability,
         hosts: Collection[str],
         max_body_bytes: int,
+        max_upload_bytes: int = 0,
         refused: Callable[[Scope, Refusal], App],
     ) -> None:
         """Wire it up.
@@ -68,10 +71,12 @@ class Guard:
             capability: What lets browsers in.
             hosts: The `host:port` values that are ours.
             max_body_bytes: Largest body.
+            max_upload_bytes: Largest body where files are uploaded; those addresses count for themselves too.
             refused: Makes the answer to a refused request.
         """
         self._app, self._capability, self._hosts = app, capability, hosts
         self._max_body_bytes, self._refused = max_body_bytes, refused
+        self._max_upload_bytes = max(max_upload_bytes, max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -141,9 +146,10 @@ class Guard:
         if scope["method"] in _SAFE:
             await self._app(scope, receive, send)
             return
-        too_large = Refusal(413, f"This is larger than {self._max_body_bytes // 1_000_000} MB, the limit set here.")
+        limit = self._max_upload_bytes if takes_files(scope["path"]) else self._max_body_bytes
+        too_large = Refusal(413, f"This is larger than {limit // 1_000_000:,} MB, the limit set here.")
         length = headers.get(b"content-length", [b""])[0]
-        if length.isdigit() and int(length) > self._max_body_bytes:
+        if length.isdigit() and int(length) > limit:
             await self._refused(scope, too_large)(scope, receive, send)
             return
         came, has_answered = 0, False
@@ -152,7 +158,7 @@ class Guard:
             nonlocal came
             message = await receive()
             came += len(message.get("body", b""))
-            if came > self._max_body_bytes:
+            if came > limit:
                 raise BodyTooLargeError
             return message
 
@@ -167,6 +173,11 @@ class Guard:
             if has_answered:
                 raise
             await self._refused(scope, too_large)(scope, receive, send)
+
+
+def takes_files(path: str) -> bool:
+    """Tell whether files may be sent to an address: only there a body may be larger than elsewhere."""
+    return _TAKES_FILES.fullmatch(path) is not None
 
 
 def _headers(scope: Scope) -> dict[bytes, list[bytes]]:

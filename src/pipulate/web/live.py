@@ -11,24 +11,32 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from pipulate._clock import to_text
 from pipulate._log import get_logger
 from pipulate.errors import PipulateError, RunNotFoundError
-from pipulate.events import AppsChanged, Happening, MessagesAdded, RunChanged
+from pipulate.events import AppsChanged, Happening, JobChanged, MessagesAdded, RunChanged, StepProgressed
 from pipulate.security.capability import OWNER
 from pipulate.storage import messages as stored
+from pipulate.ui.html import join
+from pipulate.ui.overrides import failure
 from pipulate.ui.story import Titles
 from pipulate.web.feed import Feed, Item
 from pipulate.web.site import Site
 from pipulate.workflows.engine import Who
+from pipulate.workflows.own import LiveView
+from pipulate.workflows.run import Run
 
 _SEND_S = 8.0
 _FRAME_S = 1 / 60  # A screen shows no more changes a second, so what comes in quick succession is told as one.
 _HEARD_PER_S = 20  # Pages have nothing to say; one that talks this much is no page of ours.
+_JOBS_MAX = 20  # Jobs told of at once; a page that lists them looks at the list.
+_LIVE_MAX = 20  # Live views on one page.
 _TOO_MANY, _NOT_WELCOME, _GONE = 1013, 1008, 4004
 _FRAME = 65_536  # characters; more at once is sent as several frames, so that little waits for a slow reader
 _RUN = re.compile(r"[0-9a-f]{32}")
@@ -76,6 +84,10 @@ class _Page:
         self._run_version = self._version
         self._by_tab: str | None = None
         self._workflow: Titles | None = None
+        self._app = ""
+        self._topics = _topics(query.get("live", ""))
+        self._progress: StepProgressed | None = None
+        self._jobs: dict[str, JobChanged] = {}
         self._woken = asyncio.Event()
         self._is_gone = False
 
@@ -95,7 +107,10 @@ class _Page:
                 view = await self._site.engine.view(self._run, self._who)
                 if view.row.version > self._version:  # Who knows who did what the page has missed.
                     self._run_version, self._by_tab = max(self._run_version, view.row.version), None
-                self._workflow = self._site.titles_of(view.row.app)
+                self._app, self._workflow = view.row.app, self._site.titles_of(view.row.app)
+                self._progress = self._site.engine.progress_of(self._run)
+                if self._progress is not None:
+                    self._woken.set()
         except RunNotFoundError:
             await self._socket.accept()  # Of a socket that was never open, a page does not learn why.
             await self._socket.close(_GONE)
@@ -107,7 +122,7 @@ class _Page:
         return True
 
     async def _talk(self) -> None:
-        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._listen())]
+        tasks = [asyncio.create_task(each) for each in (self._tell(), self._listen(), *self._live_views())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -135,6 +150,10 @@ class _Page:
                 is_first = self._run_version <= self._version
                 self._by_tab = tab if is_first or tab == self._by_tab else None
                 self._run_version = max(self._run_version, version)
+            case StepProgressed(run=run) if run == self._run:
+                self._progress = happening
+            case JobChanged(owner=owner) if owner == self._who.actor:
+                self._jobs[happening.job] = happening
             case AppsChanged(modules):
                 self._modules |= modules
             case _:
@@ -151,9 +170,46 @@ class _Page:
             self._woken.clear()
             if self._newest > self._last:
                 await self._send_messages()
+            if self._progress is not None:
+                progress, self._progress = self._progress, None
+                await self._send(_told(progress))
+            await self._send_jobs()
             if self._modules:
                 modules, self._modules = sorted(self._modules), set()
                 await self._send({"type": "apps", "modules": modules})
+
+    def _live_views(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """Yield what draws the live views that the page has a place for."""
+        workflow = self._site.engine.catalog.get(self._app)
+        if workflow is None:
+            return
+        for topic in self._topics:
+            name, _, step = topic.partition("@")
+            if name in workflow.live_views and (not step or workflow.find(step) is not None):
+                yield self._draw(workflow.live_views[name], topic, step or None)
+
+    async def _draw(self, live: LiveView, topic: str, step: str | None) -> None:
+        """Draw a live view again and again, for one step or none; send it where it looks otherwise than before."""
+        assert self._run is not None  # noqa: S101 - an app was found by the run
+        last = ""
+        while True:
+            run = self._site.engine.run_of(await self._site.engine.view(self._run, self._who))
+            try:
+                html = join(await self._made(live, run, step))
+            except Exception as error:  # noqa: BLE001 - plugin border: a view that fails shows so in its place
+                _log.warning("live_view.failed", view=live.name, exc_info=error)
+                html = failure("This part", error)
+            if html != last:
+                last = html
+                at = to_text(self._site.clock.now())
+                await self._send({"type": "live", "topic": topic, "html": html, "at": at})
+            await asyncio.sleep(live.every_s)
+
+    async def _made(self, live: LiveView, run: Run, step: str | None) -> Any:
+        given = live.given(step)
+        if asyncio.iscoroutinefunction(live.function):
+            return await live.function(run, **given)
+        return await self._site.engine.apart(partial(live.function, run, **given))
 
     async def _send_messages(self) -> None:
         while True:
@@ -163,6 +219,14 @@ class _Page:
                 self._last = items[-1]["seq"]
             if not new or (len(new) < stored.PAGE and self._last >= self._newest):
                 return
+
+    async def _send_jobs(self) -> None:
+        """Tell of jobs; of those in one frame's time the last status, and no more than a page can use."""
+        told, self._jobs = list(self._jobs.values())[-_JOBS_MAX:], {}
+        for each in told:
+            await self._send(
+                {"type": "job", "job": each.job, "run": each.run, "step": each.step, "status": each.status}
+            )
 
     async def _send_version(self) -> None:
         if self._run_version > self._version:
@@ -192,6 +256,19 @@ class _Page:
         abort = self._socket.scope.get("extensions", {}).get("pipulate.abort")
         if abort is not None:
             abort()
+
+
+def _topics(text: str) -> list[str]:
+    """Return the live views a page says it has places for; what is none of the app's is left out later."""
+    return list(dict.fromkeys(each for each in text.split(",") if each))[:_LIVE_MAX]
+
+
+def _told(progress: StepProgressed) -> dict[str, Any]:
+    now = progress.now
+    frame: dict[str, Any] = {"type": "progress", "step": progress.step, "ended": now is None}
+    return frame if now is None else frame | {
+        "done": now.done, "total": now.total, "text": now.text, "left": progress.left_s,
+    }  # fmt: skip
 
 
 def _number(text: str) -> int:

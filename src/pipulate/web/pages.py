@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
-from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +14,7 @@ from pipulate._program import program
 from pipulate.errors import BadKeyError, BadNameError, KeyTakenError, RunNotFoundError
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.plugins.host import Plugin
-from pipulate.storage import keyvalue, ledger, lookups, messages, profiles, runs, transfer
+from pipulate.storage import keyvalue, ledger, lookups, messages, profiles, runs
 from pipulate.storage.database import Transaction
 from pipulate.storage.journal import Event
 from pipulate.storage.ledger import RunRow
@@ -27,36 +25,37 @@ from pipulate.ui.history import History, history_drawer, history_lines
 from pipulate.ui.html import Html, a, button, form, join, span
 from pipulate.ui.lists import AppLink, Runs, bin_page, found, landing
 from pipulate.ui.lists import home as home_page
-from pipulate.ui.settings import PluginLine, plugins_page, profiles_page
+from pipulate.ui.markdown import markdown
+from pipulate.ui.settings import BROKEN, PluginLine, finding_line, plugins_page, profiles_page
 from pipulate.web import explicit
 from pipulate.web.runpage import described, elsewhere, whole
 from pipulate.web.site import Site, Visit, app_address, part
 
-_READY_S = 2.0  # A page opened right after the start waits this long for the apps, rather than show none.
-
 COMMANDS = (
     AppLink("All apps", "", "/"),
+    AppLink("Jobs", "", "/-/jobs"),
     AppLink("Plugins", "", "/-/plugins"),
     AppLink("Profiles", "", "/-/profiles"),
+    AppLink("Schedules", "", "/-/schedules"),
     AppLink("Bin", "", "/-/bin"),
 )
 
 
 async def home(visit: Visit) -> Response:
     """Return the first page."""
-    await _ready(visit.site)
     facts = await visit.facts(messages.general(visit.who.actor))
     page = await visit.site.db.read(lookups.listed, visit.who.actor, limit=10)
-    content = home_page(visit.site.app_links(), _runs(visit.site, page), visit.who.actor, visit.now)
+    broken = [each.file.name for each in visit.site.plugins.table.plugins if each.state in BROKEN]
+    content = home_page(visit.site.app_links(), _runs(visit.site, page), visit.who.actor, visit.now, broken=broken)
     return await visit.page("Pipulate", content, facts=facts)
 
 
 async def app(visit: Visit) -> Response:
     """Return the page of an app, or start a run of it."""
-    await _ready(visit.site)
     plugin = _plugin(visit)
     if isinstance(plugin.app, ExplicitApp):
-        return await explicit.page(visit, plugin)
+        deleted = await visit.site.db.read(_deleted, visit.who.actor, visit.request.query_params.get("deleted"))
+        return await explicit.page(visit, plugin, notice=_undo(deleted) if deleted else None)
     if plugin.workflow is None:
         return await _not_ready(visit, plugin)
     if visit.request.method == "POST":
@@ -85,13 +84,16 @@ def _landing_facts(
 ) -> tuple[str, Page, int, RunRow | None]:
     offered = runs.offered_key(tx, name, actor).text
     page = lookups.listed(tx, actor, app=name, profile=profile, words=words[:200], older=older)
-    gone = None
-    if deleted:
-        try:
-            gone = lookups.by_id(tx, deleted, actor, deleted=True)
-        except RunNotFoundError:
-            gone = None
-    return offered, page, lookups.in_bin(tx, actor), gone if gone and gone.deleted_at else None
+    return offered, page, lookups.in_bin(tx, actor), _deleted(tx, actor, deleted)
+
+
+def _deleted(tx: Transaction, actor: str, run: str | None) -> RunRow | None:
+    """Return a run that is in the bin, or None."""
+    try:
+        row = lookups.by_id(tx, run, actor, deleted=True) if run else None
+    except RunNotFoundError:
+        return None
+    return row if row is not None and row.deleted_at else None
 
 
 def _undo(row: RunRow) -> Html:
@@ -123,7 +125,6 @@ async def _start(visit: Visit, plugin: Plugin) -> Response:
 
 async def run(visit: Visit) -> Response:
     """Return the page of a run, as it is or as it was at a version."""
-    await _ready(visit.site)
     plugin = _plugin(visit)
     if isinstance(plugin.app, ExplicitApp) and visit.query_number("version") is None:
         return await explicit.page(visit, plugin, visit.request.path_params["key"])
@@ -149,6 +150,8 @@ async def _show(visit: Visit, run_id: str) -> Response:
     view = await engine.view_at(run_id, visit.who, version)
     event = await visit.site.db.read(_event, run_id, version)
     page = await described(visit, view)
+    if (explicit_app := visit.site.explicit_app(view.row.app)) is not None:
+        page = dataclasses.replace(page, title=explicit_app.title, titles=explicit_app)
     return await whole(visit, dataclasses.replace(page, shown=(version, event.actor, event.at)))
 
 
@@ -170,6 +173,7 @@ async def history(visit: Visit) -> Response:
         shorts,
         events[lookups.HISTORY_PAGE - 1].version if more else None,
         visit.site.titles_of(view.row.app),
+        visit.site.is_explicit(view.row.app),
     )
     if before is not None and visit.is_htmx:
         return part(join(history_lines(shown, visit.who.actor, visit.now)))
@@ -194,23 +198,6 @@ def _history(tx: Transaction, run_id: str, before: int | None) -> tuple[list[Eve
     return events, shorts
 
 
-async def export(visit: Visit) -> Response:
-    """Return the file of a run, to keep or to take to another installation."""
-    row, content = await visit.site.db.read(
-        transfer.export, visit.site.engine.files, visit.request.path_params["run"], visit.who.actor
-    )
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{row.app}-{row.key}").strip("-.")[:80] or "run"
-    full = quote(f"{row.app}-{row.key}.pipulate.zip", safe="")
-    return Response(
-        content,
-        headers={
-            "content-disposition": f"attachment; filename=\"{plain}.pipulate.zip\"; filename*=UTF-8''{full}",
-            "content-security-policy": "sandbox; default-src 'none'",
-        },
-        media_type="application/zip",
-    )
-
-
 async def bin_(visit: Visit) -> Response:
     """Return the bin."""
     page = await visit.site.db.read(
@@ -231,9 +218,14 @@ async def search(visit: Visit) -> Response:
     return part(content) if visit.is_htmx else await visit.page("Search", content)
 
 
+async def preview(visit: Visit) -> Response:
+    """Return Markdown as it will be shown; nothing is stored."""
+    text = await visit.text("text")
+    return part(await asyncio.get_running_loop().run_in_executor(None, markdown, text))
+
+
 async def plugins(visit: Visit) -> Response:
     """Return the list of plugin files."""
-    await _ready(visit.site)
     lines = [
         PluginLine(
             each.file.name,
@@ -306,7 +298,10 @@ def _plugin(visit: Visit) -> Plugin:
 async def _not_ready(visit: Visit, plugin: Plugin) -> Response:
     reason = "It is still being imported; try again in a moment." if plugin.state == "loading" else "It has a problem."
     content = problems.problem(
-        f"{plugin.file.name} cannot be used just now", reason, join(a("Plugins", href="/-/plugins"), " says more.")
+        f"{plugin.file.name} cannot be used just now",
+        reason,
+        *(finding_line(each) for each in plugin.findings),
+        join(a("Plugins", href="/-/plugins"), " can load it again." if plugin.state in BROKEN else " says more."),
     )
     return await visit.page("Not ready", content, status=503)
 
@@ -316,9 +311,3 @@ def _runs(site: Site, page: Page, address: str = "", words: str = "") -> Runs:
     if page.older:
         older = f"{address}?older={page.older}"
     return Runs(page.runs, {row.id: site.address_of(row) for row in page.runs}, site.workflows(), older, words)
-
-
-async def _ready(site: Site) -> None:
-    """Right after the start, give the apps a moment to load."""
-    if not site.plugins.wait_ready(0):
-        await asyncio.get_running_loop().run_in_executor(None, site.plugins.wait_ready, _READY_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,10 +12,23 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
-from starlette.types import Lifespan, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from pipulate.web import actions, control, conversations, oldhost, pages
+from pipulate.web import (
+    actions,
+    control,
+    conversations,
+    downloads,
+    jobs,
+    libraries,
+    oldhost,
+    own,
+    pages,
+    schedules,
+    uploads,
+    views,
+)
 from pipulate.web.errors import answered
 from pipulate.web.explicit import PluginRoutes
 from pipulate.web.guard import OPEN, STATIC
@@ -69,20 +83,40 @@ register_url_convertor("part", _Part())
 register_url_convertor("module", _Module())
 register_url_convertor("key", _Key())
 
+_READY_S = 5.0
 _YEAR_S = 31_536_000
 _RUN = "/-/runs/{run:part}"
 _STEP = _RUN + "/steps/{step:part}"
+_JOB = "/-/jobs/{job:part}"
+_SCHEDULE = "/-/schedules/{schedule:part}"
 
 ADDRESSES = (
     Address(_STEP, ("POST",), actions.submit, "action"),
+    Address(_STEP + "/skip", ("POST",), actions.skip, "action"),
     Address(_STEP + "/run", ("POST",), actions.run_step, "action"),
+    Address(_STEP + "/stop", ("POST",), actions.stop, "action"),
+    Address(_STEP + "/job", ("GET",), actions.job, "part"),
     Address(_STEP + "/revert", ("POST",), actions.revert, "action"),
     Address(_STEP + "/again", ("POST",), actions.again, "action"),
     Address(_STEP + "/keep", ("POST",), actions.keep, "action"),
     Address(_STEP + "/copy", ("POST",), actions.copy_with, "action"),
+    Address(_STEP + "/table", ("GET",), views.table, "part"),
+    Address(_STEP + "/table.csv", ("GET",), views.table_csv, "part"),
+    Address(_STEP + "/table.xlsx", ("GET",), views.table_xlsx, "part"),
+    Address(_STEP + "/picture", ("GET",), views.picture, "part"),
+    Address(_STEP + "/drawing", ("GET",), views.drawing, "part"),
+    Address(_STEP + "/html", ("GET",), views.sandboxed_html, "part"),
+    Address(_STEP + "/json", ("GET",), views.as_json, "part"),
+    Address("/-/libraries/{library:part}", ("GET",), views.library, "part"),
+    Address("/-/frame", ("GET",), views.frame, "part"),
+    Address(_STEP + "/with-files", ("POST",), uploads.submit, "action"),
+    Address(_STEP + "/uploads/{field:part}", ("POST",), uploads.receive, "action"),
+    Address(_STEP + "/uploads/{field:part}/remove", ("POST",), uploads.remove, "action"),
     Address(_RUN, ("GET",), pages.run_by_id, "part"),
     Address(_RUN + "/history", ("GET",), pages.history, "part"),
-    Address(_RUN + "/export", ("GET",), pages.export, "part"),
+    Address(_RUN + "/export", ("GET",), downloads.export, "part"),
+    Address(_RUN + "/files/{sha256:part}/{name:part}", ("GET",), downloads.file, "part"),
+    Address(_RUN + "/files/{sha256:part}/{name:part}/preview", ("GET",), downloads.preview, "part"),
     Address(_RUN + "/cancel-edit", ("POST",), actions.cancel_edit, "action"),
     Address(_RUN + "/go-back", ("POST",), actions.go_back, "action"),
     Address(_RUN + "/lock", ("POST",), actions.lock, "action"),
@@ -92,11 +126,28 @@ ADDRESSES = (
     Address(_RUN + "/delete", ("POST",), actions.delete, "action"),
     Address(_RUN + "/undelete", ("POST",), actions.undelete, "action"),
     Address(_RUN + "/purge", ("POST",), actions.purge, "action"),
+    Address("/-/app-files/{app:part}/{name:part}", ("GET",), own.asset, "part"),
+    Address("/-/apps/{app:part}/{path:key}", ("GET", "POST"), own.answer, "action"),
     Address("/-/notes", ("POST",), conversations.add_note, "action"),
+    Address("/-/preview", ("POST",), pages.preview, "action"),
     Address("/-/search", ("GET",), pages.search, "part"),
+    Address("/-/jobs", ("GET",), jobs.listed, "part"),
+    Address("/-/jobs/active", ("GET",), jobs.active, "part"),
+    Address(_JOB, ("GET",), jobs.show, "part"),
+    Address(_JOB + "/log", ("GET",), jobs.log, "part"),
+    Address(_JOB + "/cancel", ("POST",), jobs.cancel, "action"),
+    Address(_JOB + "/retry", ("POST",), jobs.retry, "action"),
     Address("/-/bin", ("GET",), pages.bin_, "part"),
     Address("/-/plugins", ("GET",), pages.plugins, "part"),
     Address("/-/plugins/retry", ("POST",), pages.retry_plugin, "action"),
+    Address("/-/schedules", ("GET",), schedules.listed, "part"),
+    Address("/-/schedules/new", ("GET", "POST"), schedules.new, "action"),
+    Address("/-/schedules/when", ("GET",), schedules.when, "part"),
+    Address(_SCHEDULE + "/pause", ("POST",), schedules.pause, "action"),
+    Address(_SCHEDULE + "/resume", ("POST",), schedules.resume, "action"),
+    Address(_SCHEDULE + "/run-now", ("POST",), schedules.run_now, "action"),
+    Address(_SCHEDULE + "/delete", ("POST",), schedules.delete, "action"),
+    Address(_SCHEDULE + "/undelete", ("POST",), schedules.undelete, "action"),
     Address("/-/profiles", ("GET", "POST"), pages.profile_list, "action"),
     Address("/-/profile", ("POST",), pages.choose_profile, "action"),
     Address("/-/look", ("POST",), pages.look, "action"),
@@ -104,6 +155,11 @@ ADDRESSES = (
     Address("/-/control/plugins", ("POST",), control.list_plugins, "control"),
     Address("/-/control/import", ("POST",), control.import_run, "control"),
     Address("/-/control/delete", ("POST",), control.delete_run, "control"),
+    Address("/-/control/cancel-job", ("POST",), control.cancel_job, "control"),
+    Address("/-/control/retry-job", ("POST",), control.retry_job, "control"),
+    Address("/-/control/schedule", ("POST",), control.schedule, "control"),
+    Address("/-/control/unschedule", ("POST",), control.unschedule, "control"),
+    Address("/-/control/run-now", ("POST",), control.run_now, "control"),
     Address("/", ("GET",), pages.home, "page"),
     Address("/{module:module}", ("GET", "POST"), pages.app, "page"),
     Address("/{module:module}/{key:key}", ("GET",), pages.run, "page"),
@@ -114,15 +170,17 @@ OLD_HOST = (
     Address("/redirect/{key:key}", ("GET", "POST"), oldhost.redirect, "page"),
     Address("/select_profile", ("POST",), oldhost.select_profile, "action"),
     Address("/download_file", ("GET",), oldhost.download_file, "page"),
+    Address("/open-folder", ("GET",), oldhost.open_folder, "page"),
     Address("/generate-new-key/{key:key}", ("GET",), oldhost.new_key, "page"),
     Address("/refresh-app-menu", ("GET",), oldhost.app_menu, "page"),
     Address("/refresh-profile-menu", ("GET",), oldhost.profiles_menu, "page"),
     Address("/sse", ("GET",), oldhost.events, "page"),
+    *(Address(path, ("GET",), libraries.library, "part") for path in libraries.OLD_PATHS),
     Address("/-/sandbox", ("GET",), oldhost.sandbox, "part"),
 )
 
 
-def router(site: Site, lifespan: Lifespan[Any]) -> Router:
+def router(site: Site, lifespan: Lifespan[Any]) -> ASGIApp:
     """Return the application behind the guard."""
     routes: list[BaseRoute] = [
         WebSocketRoute("/-/live", Live(site).serve),
@@ -142,7 +200,15 @@ def router(site: Site, lifespan: Lifespan[Any]) -> Router:
         answer = await answered(_nowhere, Visit(site, Request(scope, receive)))
         await answer(scope, receive, send)
 
-    return Router(routes, redirect_slashes=False, default=nowhere, lifespan=lifespan)
+    routed = Router(routes, redirect_slashes=False, default=nowhere, lifespan=lifespan)
+
+    async def prepared(scope: Scope, receive: Receive, send: Send) -> None:
+        """Right after the start, give the apps a moment to load: their addresses are not known before."""
+        if scope["type"] == "http" and not site.plugins.wait_ready(0) and not scope["path"].startswith(STATIC):
+            await asyncio.get_running_loop().run_in_executor(None, site.plugins.wait_ready, _READY_S)
+        await routed(scope, receive, send)
+
+    return prepared
 
 
 async def _nowhere(_visit: Visit) -> Response:

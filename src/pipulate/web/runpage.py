@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
@@ -12,12 +14,18 @@ from pipulate._ids import new_id
 from pipulate.errors import StepFailedError
 from pipulate.storage import profiles
 from pipulate.storage.ledger import RunRow
-from pipulate.ui.forms import texts_of
-from pipulate.ui.html import join
+from pipulate.ui.forms import again, texts_of
+from pipulate.ui.html import Html, join
 from pipulate.ui.run import OpenForm, RunPage, bar, progress_words, run_section, step_item
+from pipulate.ui.uploads import UploadForm
+from pipulate.web import explicit
+from pipulate.web.own import assets_of
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows import plan
+from pipulate.workflows.definition import Step
+from pipulate.workflows.fields import leaves
 from pipulate.workflows.plan import Slot
+from pipulate.workflows.uploads import Offers, offered, started_with
 from pipulate.workflows.work import RunView
 
 WAIT_S = 0.06
@@ -37,35 +45,56 @@ async def described(
         start: Only the steps from this position to the open one, for an answer that shows no more.
     """
     engine = visit.site.engine
+    problems: Mapping[str, str] = {}
+    is_unknown = False
     try:
         slots = await (engine.slots(view) if start is None else engine.reached(view, start))
         asked = next((slot for slot in slots if slot.status in ("open", "editing")), None)
-        if asked is not None and opened is None and view.state.lock is None:
-            form = await engine.form(view, asked)
-            opened = OpenForm(
-                texts_of(asked.step.fields, form.answers),
-                options=form.options,
-                submit_id=new_id(),
-                is_working=form.is_working,
-                failure=form.failure,
-            )
+        if view.state.lock is None and asked is not None:
+            asked, form = await _opened(visit, view, asked)
+            slots = [asked if slot.step.name == asked.step.name else slot for slot in slots]
+            opened = opened or form
+        elif view.state.lock is None and view.workflow is not None:
+            problems = await engine.problems(view)
     except StepFailedError as error:  # The author's condition or suggestion raised: show what there is, and say so.
-        slots, asked, notice = _without_asking(view), None, str(error)
+        slots, asked, notice, is_unknown = _without_asking(view), None, str(error), True
+    page = RunPage(
+        view, slots, asked, opened, "", None, "", visit.who.actor, visit.now, notice=notice, problems=problems,
+        is_unknown=is_unknown,
+        run=engine.run_of(view) if view.workflow is not None and view.workflow.draws_itself else None,
+    )  # fmt: skip
     if start is not None:
-        return RunPage(view, slots, asked, opened, "", None, "", visit.who.actor, visit.now, notice=notice)
+        return page
     profile = await visit.site.db.read(profiles.find, view.row.profile)
-    return RunPage(
-        view,
-        slots,
-        asked,
-        opened,
-        profile.name if profile else "",
-        visit.site.landing_of(view.row.app),
-        visit.site.address_of(view.row),
-        visit.who.actor,
-        visit.now,
-        notice=notice,
+    return replace(
+        page,
+        profile=profile.name if profile else "",
+        landing=visit.site.landing_of(view.row.app),
+        address=visit.site.address_of(view.row),
     )
+
+
+async def _opened(visit: Visit, view: RunView, asked: Slot) -> tuple[Slot, OpenForm]:
+    """Return the open step with the fields it has in this run, and what its form starts with."""
+    form = await visit.site.engine.form(view, asked)
+    fields = form.step.fields
+    uploads, offers = await _uploads(visit, view, form.step)
+    return replace(asked, step=form.step), OpenForm(
+        texts_of(fields, form.answers) | started_with(fields, form.answers, offers),
+        options=form.options,
+        submit_id=new_id(),
+        is_working=form.is_working,
+        failure=form.failure,
+        uploads=uploads,
+        job=form.job,
+    )
+
+
+async def drawn(visit: Visit, page: RunPage, draw: Callable[..., Html], *args: Any, **kwargs: Any) -> Html:
+    """Draw something of a run; on a thread where the author's views take part, which may be slow."""
+    if page.run is None:
+        return draw(page, *args, **kwargs)
+    return await visit.site.engine.apart(partial(draw, page, *args, **kwargs))
 
 
 async def whole(visit: Visit, page: RunPage, status: int = 200) -> Response:
@@ -73,23 +102,27 @@ async def whole(visit: Visit, page: RunPage, status: int = 200) -> Response:
     headers = of_run(page.view.row)
     if visit.is_htmx:
         headers |= {"hx-retarget": "#run", "hx-reswap": "outerHTML"}
-        return part(run_section(page), status, headers)
+        return part(await drawn(visit, page, run_section), status, headers)
     row = page.view.row
     return await visit.page(
         f"{row.key} · {page.view.title}",
-        run_section(page),
+        await drawn(visit, page, run_section),
         conversation=row.id,
         workflow=page.view.workflow,
         status=status,
         headers=headers,
+        own=assets_of(page.view.workflow) if page.view.workflow is not None else (),
     )
 
 
 async def refreshed(visit: Visit, view: RunView, *, notice: str = "", status: int = 200) -> Response:
     """Return the run anew after something was done to it: in place, or by a redirect where there is no script."""
-    if visit.is_htmx and visit.site.is_explicit(view.row.app):
+    app = visit.site.explicit_app(view.row.app)
+    if visit.is_htmx and app is not None:
         if notice:
             return Response(status_code=status, headers={"x-pipulate-notice": quote(notice)})
+        if visit.request.headers.get("hx-target") == "explicit" and app.steps:
+            return await explicit.anew(visit, app, view.row)
         return elsewhere(visit, visit.site.address_of(view.row), view.row)
     if not visit.is_htmx and not notice:
         return RedirectResponse(visit.site.address_of(view.row), 303, of_run(view.row))
@@ -105,14 +138,19 @@ async def gone_on(visit: Visit, view: RunView, step: str) -> Response:
     workflow = view.workflow
     assert workflow is not None  # noqa: S101 - a step was just answered
     page = await described(visit, view, start=workflow.position[step])
+    if page.is_unknown:  # Why is said above the steps.
+        return await whole(visit, await described(visit, view))
+    return part(await drawn(visit, page, _changed), headers=of_run(view.row))
+
+
+def _changed(page: RunPage) -> Html:
     first, *others = page.slots
-    items = join(
+    return join(
         step_item(page, first),
         [step_item(page, slot, oob=True) for slot in others],
         progress_words(page, oob=True),
         bar(page, oob=True),
     )
-    return part(items, headers=of_run(view.row))
 
 
 async def asked_again(
@@ -125,10 +163,12 @@ async def asked_again(
     if asked is None or asked.step.name != step:
         return await whole(visit, replace(page, notice=" ".join(problems.values())), status)
     form = await engine.form(view, asked)
-    opened = OpenForm(typed, problems, form.options, new_id())
+    texts, said = again(asked.step.fields, typed, form.answers)
+    uploads, _ = await _uploads(visit, view, asked.step)
+    opened = OpenForm(texts, {**said, **problems}, form.options, new_id(), uploads=uploads, job=form.job)
     page = replace(page, open=opened)
     if visit.is_htmx and not visit.replaces_run:
-        return part(step_item(page, asked), status, of_run(view.row))
+        return part(await drawn(visit, page, step_item, asked), status, of_run(view.row))
     return await whole(visit, page, status)
 
 
@@ -140,7 +180,18 @@ def elsewhere(visit: Visit, address: str, row: RunRow | None = None) -> Response
     return RedirectResponse(address, 303, headers)
 
 
+async def _uploads(visit: Visit, view: RunView, step: Step[..., Any]) -> tuple[UploadForm | None, Offers]:
+    """Return what the form of a step needs where it asks for files, and the files it may name."""
+    fields = [each for each in leaves(step.fields) if each.widget == "upload"]
+    if not fields:
+        return None, {}
+    offers = await visit.site.db.read(offered, view.row.id, visit.who.actor, step.name)
+    limits = {each.name: visit.site.uploads.limits_of(each) for each in fields}
+    address = f"/-/runs/{view.row.id}/steps/{step.name}/uploads"
+    return UploadForm(address, {text: offer.named for text, offer in offers.items()}, limits), offers
+
+
 def _without_asking(view: RunView) -> list[Slot]:
     if view.workflow is None:
         return []
-    return [slot for slot in plan.slots(view.workflow, view.state, lambda _: True) if slot.status == "done"]
+    return [slot for slot in plan.slots(view.workflow, view.state, plan.ALWAYS) if slot.status == "done"]

@@ -14,11 +14,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request as Handshake
 
+from pipulate.web.guard import takes_files
+
 HEADERS_S = 10.0
 """Seconds a request may take to send its headers."""
 
 BODY_S = 45.0
-"""Seconds it may take to send its body."""
+"""Seconds it may take to send its body, or each `PACE_BYTES` of a file."""
+
+PACE_BYTES = 262_144
 
 HEADERS_BYTES = 65_536
 _KEEP_ALIVE_S = 30
@@ -32,6 +36,7 @@ class PatientProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _idle_bytes = 0  # What came since the request last got on: since its beginning, or the last piece of its body.
     _gets_on = False
+    _since_armed = 0  # Bytes of the body that came since the clock was started.
     _in_headers = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,8 +87,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._in_headers = False
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Take a piece of the body. Files take as long as they take, while they keep coming."""
         self._gets_on = True
+        self._since_armed += len(body)
+        if self._since_armed >= PACE_BYTES and takes_files(self.scope["path"]):
+            self._arm(BODY_S)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -99,6 +107,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _arm(self, seconds: float) -> None:
         self._disarm()
+        self._since_armed = 0
         self._deadline = self.loop.call_later(seconds, self._give_up)
 
     def _disarm(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.exceptions import HTTPException
@@ -18,10 +19,11 @@ from pipulate._version import __version__
 from pipulate.events import Bus
 from pipulate.explicit.entry import Explicit
 from pipulate.explicit.loading import ExplicitApp
+from pipulate.jobs.scheduling import Scheduler
 from pipulate.plugins.host import Plugin, PluginHost
 from pipulate.security.capability import OWNER, Capability
 from pipulate.settings import Settings
-from pipulate.storage import keyvalue, messages, profiles
+from pipulate.storage import jobs, keyvalue, messages, profiles
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.messages import Message
@@ -34,12 +36,15 @@ from pipulate.ui.story import Titles
 from pipulate.web.assets import Assets, takes
 from pipulate.workflows.definition import Workflow
 from pipulate.workflows.engine import Engine, Who
+from pipulate.workflows.uploads import Uploads
+from pipulate.workflows.views.tables import TableCache
 
 PANEL_MESSAGES = 50
 """Messages a page starts with."""
 
 _FIELDS_MAX = 1_000
-_HIDDEN = frozenset({"profiles", "roles", "separator"})  # Class-style plugins that are no apps of their own.
+_LINE = "separator"
+_HIDDEN = frozenset({"profiles", "roles", _LINE})  # Class-style plugins that are no apps of their own.
 _TAB = re.compile(r"[0-9a-z-]{1,40}")
 _PACK_FROM = 2_000  # bytes; smaller answers are not worth the work
 
@@ -56,15 +61,27 @@ class Site:
     assets: Assets
     bus: Bus
     clock: Clock
+    uploads: Uploads
+    scheduler: Scheduler
     explicit: Explicit | None = None
+    tables: TableCache = field(default_factory=TableCache)
 
     def app_links(self) -> list[AppLink]:
         """Return the apps that can be used, in the order of the menu."""
-        return [
-            AppLink(each.app.title, each.app.description, app_address(each.file.module))
-            for each in self.plugins.table.plugins
-            if each.app is not None and each.file.module not in _HIDDEN
-        ]
+        links: list[tuple[float, AppLink]] = []
+        is_after_line = False
+        for each in self.plugins.table.plugins:
+            if each.app is None:
+                continue
+            app, module = each.app, each.file.module
+            if module in _HIDDEN and isinstance(app, ExplicitApp):
+                is_after_line = is_after_line or module == _LINE
+                continue
+            shows_line = is_after_line and bool(links)  # Nothing is parted from nothing.
+            icon, order = (app.icon, app.order_in_menu) if isinstance(app, Workflow) else ("", 0)
+            links.append((order, AppLink(app.title, app.description, app_address(module), shows_line, icon)))
+            is_after_line = False
+        return [link for _, link in sorted(links, key=itemgetter(0))]  # Equal ones stay in the order of their files.
 
     def workflows(self) -> Mapping[str, Titles]:
         """Return the apps by stored name."""
@@ -82,8 +99,12 @@ class Site:
 
     def is_explicit(self, app: str) -> bool:
         """Tell whether an app is in the explicit style, so that its pages are its own."""
+        return self.explicit_app(app) is not None
+
+    def explicit_app(self, app: str) -> ExplicitApp | None:
+        """Return a class-style app, or None where there is none of that name."""
         plugin = self.plugins.table.by_app.get(app)
-        return plugin is not None and isinstance(plugin.app, ExplicitApp)
+        return plugin.app if plugin is not None and isinstance(plugin.app, ExplicitApp) else None
 
     def address_of(self, row: RunRow) -> str:
         """Return the address of a run; one that works even where its app is not installed."""
@@ -110,6 +131,7 @@ class Facts:
     profile: str
     profiles: Sequence[Profile]
     messages: Sequence[Message]
+    jobs: int
 
 
 class Visit:
@@ -157,6 +179,10 @@ class Visit:
                 self._form.setdefault(name, []).append(text)
         return self._form
 
+    def came(self, form: Mapping[str, list[str]]) -> None:
+        """Take a form that was read in another way than `form` does."""
+        self._form = dict(form)
+
     async def text(self, name: str) -> str:
         """Return one field of the form, "" where it is missing."""
         return (await self.form()).get(name, [""])[-1]
@@ -203,6 +229,7 @@ class Visit:
         headers: Mapping[str, str] | None = None,
         facts: Facts | None = None,
         extras: Sequence[str] = (),
+        own: Sequence[str] = (),
     ) -> Response:
         """Return a whole page.
 
@@ -215,20 +242,21 @@ class Visit:
             headers: More headers.
             facts: What the frame needs, where it was read already.
             extras: Front-end files this page needs besides.
+            own: Addresses of scripts and style sheets of the app.
         """
         conversation = conversation or messages.general(self.who.actor)
         facts = facts or await self.facts(conversation)
         panel = assistant(facts.messages, conversation, workflow, self.who.actor, self.now)
-        return self.packed(page(self.frame(facts, extras), heading, content, panel), status, headers)
+        return self.packed(page(self.frame(facts, extras, own), heading, content, panel), status, headers)
 
-    def frame(self, facts: Facts | None = None, extras: Sequence[str] = ()) -> Frame:
+    def frame(self, facts: Facts | None = None, extras: Sequence[str] = (), own: Sequence[str] = ()) -> Frame:
         """Return the frame; a bare one without facts, for pages shown when the store does not answer."""
         site, nonce = self.site, self.request.scope.get("nonce", "")
         if facts is None:
             return bare_frame(site, nonce)
         return Frame(
             site.assets.addresses, nonce, site.app_links(), facts.profiles, facts.profile, facts.theme, facts.density,
-            facts.show_assistant, self.request.url.path, __version__, extras,
+            facts.show_assistant, self.request.url.path, __version__, extras, own, facts.jobs,
         )  # fmt: skip
 
     def packed(self, markup: Html, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -269,6 +297,7 @@ def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
         profile=_one_of((profiles.DEFAULT_ID, *(each.id for each in every)), own.get("profile")),
         profiles=every,
         messages=messages.before(tx, conversation, limit=PANEL_MESSAGES),
+        jobs=jobs.active(tx, user),
     )
 
 

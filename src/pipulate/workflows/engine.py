@@ -7,10 +7,13 @@ same for all of them. The engine itself decides nothing about a write: the store
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
@@ -21,27 +24,35 @@ from pipulate.errors import (
     PipulateError,
     RunConflictError,
     RunLockedError,
+    RunNotReadyError,
     StepFailedError,
     StepNotOpenError,
+    StoreUnavailableError,
+    UnknownStepError,
 )
-from pipulate.events import Bus, MessagesAdded, RunChanged
-from pipulate.storage import journal, ledger, lifecycle, lookups, runs, transfer
-from pipulate.storage.database import Database, Transaction
+from pipulate.events import Bus, Happening, MessagesAdded, RunChanged, StepProgressed
+from pipulate.jobs.port import Jobs
+from pipulate.storage import journal, ledger, lifecycle, lookups, runs
+from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
-from pipulate.storage.journal import Event, State
+from pipulate.storage.journal import Event
 from pipulate.storage.keys import check_key
-from pipulate.storage.ledger import Author, RunRow, Written
-from pipulate.workflows import forms, plan, values
+from pipulate.storage.ledger import Author, Written
+from pipulate.workflows import copying, forms, plan, reading, uploads
+from pipulate.workflows.asking import Asking, FormView
+from pipulate.workflows.background import Background
 from pipulate.workflows.cache import Held, RunCache
 from pipulate.workflows.definition import Step, Workflow
-from pipulate.workflows.fields import Option, options_from
-from pipulate.workflows.plan import Slot
+from pipulate.workflows.files import Files
+from pipulate.workflows.plan import ALWAYS, Slot
+from pipulate.workflows.progressing import Progressing
 from pipulate.workflows.run import Run
-from pipulate.workflows.work import RunView, Task, Work, asks_always, failed, installed
+from pipulate.workflows.work import Done, Failure, RunView, Task, Work, installed
 
 T = TypeVar("T")
 
 _STEP_THREADS = 16
+_TRIES = 20
 _CHAIN_MAX = 200  # Steps that may run by themselves in one go; more is a mistake of the workflow.
 _log = get_logger()
 
@@ -54,39 +65,19 @@ class Who:
     tab: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The code of a step raised when it ran by itself at `version`."""
-
-    version: int
-    error_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class FormView:
-    """What the form of an open step starts with.
-
-    Attributes:
-        answers: Field -> JSON value.
-        options: Field -> choices, for fields whose choices depend on the run.
-        is_working: The step has no fields and runs by itself.
-        failure: Id under which the log has why it failed, or None.
-    """
-
-    answers: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, tuple[Option, ...]] = field(default_factory=dict)
-    is_working: bool = False
-    failure: str | None = None
-
-
 class Engine:
     """The one place that runs are changed through.
 
     Attributes:
         catalog: Stored name -> workflow, of the apps that are installed now; replaced as a whole.
+        work: Calls the code of steps.
+        background: Runs steps as jobs.
+        loop: The event loop it is used on, once it was.
     """
 
-    def __init__(self, db: Database, files: FileStore, bus: Bus, clock: Clock, *, is_only_writer: bool) -> None:
+    def __init__(
+        self, db: Database, files: FileStore, bus: Bus, clock: Clock, jobs: Jobs, *, is_only_writer: bool
+    ) -> None:
         """Wire it up.
 
         Args:
@@ -94,6 +85,7 @@ class Engine:
             files: Where large values live.
             bus: Told about every change.
             clock: The time.
+            jobs: Runs the steps that are jobs.
             is_only_writer: Whether no other process writes to the store, so that what was read once stays true.
         """
         self.db, self.files, self.bus, self.clock = db, files, bus, clock
@@ -101,16 +93,22 @@ class Engine:
         self._trusts_cache = is_only_writer
         self._cache = RunCache()
         self._threads = Threads(_STEP_THREADS, "step")
-        self._work = Work(db, files)
+        self.work = Work(db, files, clock, self._tell_from_anywhere)
+        self._asking = Asking(self.work, self._threads)
+        self._later: set[asyncio.Task[None]] = set()
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._progressing = Progressing(bus.publish)
+        self.background = Background(self, jobs, self._asking, self._progressing)
         self._submits: dict[tuple[str, str | None], asyncio.Future[None]] = {}
         self._chains: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[tuple[str, str], Failure] = {}
 
     async def close(self) -> None:
         """Stop running steps by themselves; what is being computed is computed again at the next start."""
-        for task in list(self._chains.values()):
+        tasks = [*self._chains.values(), *self._later]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._chains.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._threads.close(wait=False)
 
     # Reading
@@ -121,13 +119,14 @@ class Engine:
         Raises:
             RunNotFoundError: If the person has no such run.
         """
+        self.loop = asyncio.get_running_loop()
         held = self._cache.get(run)
         if held is None or held.row.owner != who.actor or not self._trusts_cache:
             held = await self._load(run, who, held)
         return RunView(held.row, held.state, self.catalog.get(held.row.app))
 
     async def _load(self, run: str, who: Who, known: Held | None) -> Held:
-        held = await self.db.read(_load, self.files, run, who.actor, known)
+        held = await self.db.read(reading.load, self.files, run, who.actor, known)
         self._cache.put(held)
         return held
 
@@ -138,7 +137,7 @@ class Engine:
             UnknownVersionError: If it never had that version.
             RunNotFoundError: As in `view`.
         """
-        row, state = await self.db.read(_load_at, self.files, run, who.actor, version)
+        row, state = await self.db.read(reading.load_at, self.files, run, who.actor, version)
         return RunView(row, state, self.catalog.get(row.app))
 
     async def slots(self, view: RunView) -> list[Slot]:
@@ -159,34 +158,37 @@ class Engine:
         Raises:
             StepFailedError: If the author's `suggest` or choices raise.
         """
-        step = slot.step
-        if step.is_automatic:
-            failure = self._failures.get((view.row.id, step.name))
+        if slot.step.background is not None:
+            return await self.background.form(view, slot)
+        if slot.step.is_automatic:
+            failure = self._failures.get((view.row.id, slot.step.name))
             current = failure if failure and failure.version == view.row.version else None
-            return FormView(is_working=current is None, failure=current.error_id if current else None)
-        if step.suggest is None and not any(each.choices for each in step.fields):
-            return FormView(_start_with(slot))
-        return await self._threads.run(self._dynamic_form, view, slot)
+            return FormView(slot.step, is_working=current is None, failure=current)
+        return await self._asking.form(view, slot)
+
+    async def asked(self, view: RunView, step: Step[..., Any]) -> Step[..., Any]:
+        """Return a step with the fields it has in a run; errors as in `form`."""
+        return (await self._asking.asked(view, step)).step
+
+    def progress_of(self, run: str) -> StepProgressed | None:
+        """Return how far the step of a run is that is running now, where it says so."""
+        return self._progressing.now.get(run)
+
+    def run_of(self, view: RunView) -> Run:
+        """Return a run as the code of its steps sees it, for views of the author's."""
+        return self.work.run(view)
+
+    async def apart(self, call: Callable[[], T]) -> T:
+        """Run the author's code on a thread, so that nothing waits for it but who asks."""
+        return await self._threads.run(call)
 
     async def _planned(self, make: Callable[..., T], view: RunView, start: int = 0) -> T:
         """Work out slots; on a thread where that calls the author's code, which might wait for something."""
         workflow = installed(view)
-        if not any(step.when for step in workflow.steps[start:]):
-            return make(workflow, view.state, asks_always, start)
-        return await self._threads.run(make, workflow, view.state, self._work.asks_of(view), start)
-
-    def _dynamic_form(self, view: RunView, slot: Slot) -> FormView:
-        assert view.workflow is not None  # noqa: S101 - there is no slot without a workflow
-        run = self._work.run(view)
-        step = slot.step
-        try:
-            options = _offered(step, run)
-            suggestion = step.suggest(run) if step.suggest and slot.value is None and not _refills(slot) else {}
-            given = suggestion if isinstance(suggestion, Mapping) else {step.fields[0].name: suggestion}
-            suggested = {name: value for name, value in values.to_plain(given).items() if value is not None}
-        except BaseException as error:
-            raise failed(step, error) from error
-        return FormView(_start_with(slot) | suggested, options)
+        rules = self.work.rules_of(view)
+        if rules is ALWAYS:
+            return make(workflow, view.state, rules, start)
+        return await self._threads.run(make, workflow, view.state, rules, start)
 
     # Starting and naming
 
@@ -253,33 +255,54 @@ class Engine:
         step = workflow[name]
         if submit_id is not None and seen != view.row.version:
             repeated = await self.db.read(lookups.by_submit, run, submit_id)
-            if repeated is not None and await self._is_same(view, step, repeated, typed):
+            if repeated is not None and await self._is_same(view, who, step, repeated, typed):
                 return view
             if repeated is not None:  # The same form with other answers, from a page brought back: a new attempt.
                 submit_id = new_id()
         await self._refuse_early(view, step, seen)
-        options, reads = await self._options(view, step)
-        answers = forms.decode(step.fields, typed, options)
-        _refuse_unoffered(step, answers, options)
-        checked = forms.validate(step.model, answers)
-        task = Task(view, self._author(who), step, checked, options, seen, submit_id, journal.SUBMITTED, reads)
-        if await self._perform(task) is None and submit_id is not None:
+        asked = await self._asking.asked(view, step)
+        answers = forms.taken(asked.step, typed, asked.options, view.state)
+        forms.refuse_unoffered(asked.step.fields, answers, asked.options)
+        checked = await self._checked(asked.step, answers, await self._sent_files(view, who, asked.step, typed))
+        task = Task(
+            view, self._author(who), asked.step, checked, asked.options, seen, submit_id, journal.SUBMITTED, asked.reads
+        )
+        is_new = await (self._perform(task) if step.background is None else self.background.ask(task))
+        if not is_new and submit_id is not None:
             repeated = await self.db.read(lookups.by_submit, run, submit_id)
-            if repeated is not None and not await self._is_same(view, step, repeated, typed):
+            if repeated is not None and not await self._is_same(view, who, step, repeated, typed):
                 return await self._submit(run, who, name, typed, seen, new_id())
         return await self.view(run, who)
 
-    async def _is_same(self, view: RunView, step: Step[..., Any], event: Event, typed: forms.Typed) -> bool:
+    async def _sent_files(self, view: RunView, who: Who, step: Step[..., Any], typed: forms.Typed) -> Files:
+        """Return the files of a run with those that a form for a step may name.
+
+        Raises:
+            InvalidAnswersError: If it names one that was uploaded for another field.
+        """
+        if not uploads.asks_for_files(step.fields):
+            return Files(self.files, view.row.id)
+        offers = await self.db.read(uploads.offered, view.row.id, who.actor, step.name)
+        return Files(self.files, view.row.id, offers=uploads.checked(step.fields, typed, offers))
+
+    async def _is_same(self, view: RunView, who: Who, step: Step[..., Any], event: Event, typed: forms.Typed) -> bool:
         """Tell whether a form that was taken before says the same again."""
         if event.step != step.name or "value" not in event.data:
             return False
-        options, _ = await self._options(view, step)
+        asked = await self._asking.asked(view, step)
         try:
-            checked = forms.validate(step.model, forms.decode(step.fields, typed, options))
+            answers = forms.taken(asked.step, typed, asked.options, view.state)
+            checked = await self._checked(asked.step, answers, await self._sent_files(view, who, asked.step, typed))
         except InvalidAnswersError:
             return False
-        stored = await self._threads.run(self._work.whole, view.row.id, event)
-        return bool(stored.get("input") == checked.model_dump(mode="json"))
+        stored = await self._threads.run(self.work.whole, view.row.id, event)
+        return bool(stored.get("input") == forms.stored(asked.step, checked))
+
+    async def _checked(self, step: Step[..., Any], answers: Mapping[str, Any], files: Files) -> BaseModel:
+        """Check answers; on a thread where that calls the author's code."""
+        if not step.has_own_rules:
+            return forms.validate(step, answers, files)
+        return await self._threads.run(self.work.checked, step, answers, files)
 
     async def _refuse_early(self, view: RunView, step: Step[..., Any], seen: int) -> None:
         """Refuse what the store would refuse, before the step's code runs and does something outside."""
@@ -294,44 +317,50 @@ class Engine:
             earlier = workflow.order[: workflow.position[step.name]]
             event = journal.standing_in_the_way(events, step.name, earlier) if seen < view.row.version else events[-1]
             if event is not None:
-                raise _conflict(view, step, seen, event)
+                raise reading.conflict(view, step, seen, event)
+        job = await self.background.current(view, step)
+        if job is not None and job.is_open:
+            raise StepNotOpenError(step.name, None)
         if view.row.open_step != step.name and step.name not in state.steps:
             slot = await self._planned(plan.open_step, view)
             if slot is None or slot.step is not step:
                 raise StepNotOpenError(step.name, slot.step.name if slot else None)
-
-    async def _options(
-        self, view: RunView, step: Step[..., Any]
-    ) -> tuple[Mapping[str, tuple[Option, ...]], Mapping[str, str]]:
-        """Return the choices of fields that depend on the run, and what they were made from."""
-        if not any(each.choices for each in step.fields):
-            return {}, {}
-        return await self._threads.run(self._choices, view, step)
-
-    def _choices(
-        self, view: RunView, step: Step[..., Any]
-    ) -> tuple[Mapping[str, tuple[Option, ...]], Mapping[str, str]]:
-        run = self._work.run(view)
-        try:
-            return _offered(step, run), run.reads
-        except BaseException as error:
-            raise failed(step, error) from error
 
     async def _perform(self, task: Task) -> Event | None:
         """Call a step and store what it returns; return the event, or None where the form had been taken before.
 
         It is one change of thread and back, whatever kind of function the step is.
         """
-        if task.step.is_async:
-            run = self._work.run(task.view)
-            output = await self._work.awaited(task, run)
-            done = await self._threads.run(self._work.store, task, run, output)
-        else:
-            done = await self._threads.run(self._work.call, task, self._work.run(task.view))
+        run = self.work.run(task.view)
+        try:
+            if task.step.is_async:
+                arguments = await self._threads.run(self.work.arguments, task, run)
+                output = await self.work.awaited(task, arguments)
+                done = await self._threads.run(self.work.store, task, run, output)
+            else:
+                done = await self._threads.run(self.work.call, task, run)
+        finally:
+            self._progressing.ended(task.view.row.id, task.step.name)
+        return self._followed(task, done)
+
+    def _followed(self, task: Task, done: Done) -> Event | None:
         if done.written.event is not None:
             self._cache.follow(task.view.row.id, done.written.event, done.value, done.open_step)
         self._tell(done.written)
         return done.written.event
+
+    async def skip(self, run: str, who: Who, name: str, *, seen: int, submit_id: str | None) -> RunView:
+        """Leave out a step that is optional; errors as in `submit`."""
+        view = await self.view(run, who)
+        step = installed(view)[name]
+        if submit_id is not None and await self.db.read(lookups.by_submit, run, submit_id) is not None:
+            return view
+        await self._refuse_early(view, step, seen)
+        if not step.optional:
+            raise StepNotOpenError(name, name)
+        task = Task(view, self._author(who), step, None, {}, seen, submit_id, journal.SUBMITTED)
+        self._followed(task, await self._threads.run(self.work.skip, task))
+        return await self.view(run, who)
 
     # Going on by itself
 
@@ -343,6 +372,11 @@ class Engine:
             self._chains[run] = task
             task.add_done_callback(lambda _: self._chains.pop(run, None))
         return task
+
+    async def advance_for(self, run: str, owner: str) -> None:
+        """As `advance`, for nobody who waits; a run that is gone is none of its business."""
+        with contextlib.suppress(PipulateError):
+            await asyncio.shield(self.advance(run, Who(owner)))
 
     def retry(self, run: str, step: str) -> None:
         """Forget that a step failed, so that `advance` runs it again."""
@@ -357,12 +391,15 @@ class Engine:
             if slot is None or not slot.step.is_automatic or self._has_failed(view, slot.step):
                 await self._note_open(view, slot)
                 return
+            if slot.step.background is not None and not slot.is_unchanged:
+                await self.background.ask_by_itself(view, slot.step, self._author(Who(who.actor)))
+                return
             try:
                 await self._run_by_itself(view, who, slot)
             except RunConflictError:
                 continue  # Somebody changed what it reads while it ran; begin again with what is there now.
             except StepFailedError as error:
-                self._failures[run, slot.step.name] = Failure(view.row.version, error.error_id)
+                self._failures[run, slot.step.name] = Failure(view.row.version, error.error_id, error.where)
                 return
 
     async def _run_by_itself(self, view: RunView, who: Who, slot: Slot) -> None:
@@ -404,12 +441,25 @@ class Engine:
         await self._keep(view, who, installed(view)[step], seen=seen, submit_id=submit_id)
         return await self.view(run, who)
 
+    async def keep_of(self, run: str, who: Who, step: str, order: Sequence[str], *, seen: int | None) -> Written:
+        """Take the old value of a step again, in a run whose steps are no workflow's but have these names, in order.
+
+        Raises:
+            UnknownStepError: If there is no such step.
+            KeepChangedError, RunNotFoundError, RunLockedError, RunConflictError: As in `runs.keep`.
+        """
+        if step not in order:
+            raise UnknownStepError(run, step, order)
+        held = (await self.view(run, who)).state.steps
+        after = next((name for name in order if name != step and name not in held), None)
+        return await self._do(runs.keep, run, who, step=step, order=order, seen=seen, open_step=after)
+
     async def _keep(
         self, view: RunView, who: Who, step: Step[..., Any], *, seen: int | None, submit_id: str | None
     ) -> None:
         workflow = installed(view)
         offer = view.state.offers.get(step.name)
-        open_after = await self._threads.run(self._work.open_after, view, step, offer.data) if offer else None
+        open_after = await self._threads.run(self.work.open_after, view, step, offer.data) if offer else None
         written = await self.db.write(
             runs.keep, view.row.id, self._author(who), step=step.name, order=workflow.order, seen=seen,
             submit_id=submit_id, open_step=open_after,
@@ -421,8 +471,36 @@ class Engine:
     # Lock, copies, bin
 
     async def finalize(self, run: str, who: Who) -> Written:
-        """Lock a run; see `lifecycle.finalize`."""
-        return await self._do(lifecycle.finalize, run, who)
+        """Lock a run; see `lifecycle.finalize`.
+
+        Raises:
+            RunNotReadyError: If its app has checks, and they find something, or steps are missing.
+        """
+        for _ in range(_TRIES):
+            view = await self.view(run, who)
+            if view.workflow is None or view.state.lock or not any(step.checks for step in view.workflow.steps):
+                return await self._do(lifecycle.finalize, run, who)
+            await self._refuse_unready(view)
+            written = await self.db.write(lifecycle.finalize_at, run, self._author(who), view.row.version)
+            if written is not None:
+                self.heard(written)
+                return written
+            self._cache.drop(run)  # Somebody changed it after it was checked; look again.
+        raise StoreUnavailableError("This run is being changed all the time. Try again in a moment.")
+
+    async def problems(self, view: RunView) -> dict[str, str]:
+        """Return what the app's checks find wrong in a run as a whole: title of a step -> sentence."""
+        workflow = installed(view)
+        if not any(step.checks for step in workflow.steps):
+            return {}
+        found = await self._threads.run(self.work.problems, view)
+        return {workflow[name].title: problem for name, problem in found.items()}
+
+    async def _refuse_unready(self, view: RunView) -> None:
+        missing = await self._planned(plan.open_step, view)
+        problems = {missing.step.title: "This step is not done."} if missing is not None else await self.problems(view)
+        if problems:
+            raise RunNotReadyError(problems)
 
     async def unfinalize(self, run: str, who: Who) -> Written:
         """Unlock a run; see `lifecycle.unfinalize`."""
@@ -432,40 +510,22 @@ class Engine:
         """Copy a run up to a version; see `lifecycle.fork`."""
         copy = new_id()
         checked = check_key(key) if key.strip() else None
-        try:
-            upto = await self._threads.run(self._lend_files, run, copy)
-            row, written, needed = await self.db.write(
-                lifecycle.fork, run, copy, self._author(who), version=upto if version is None else version, key=checked
-            )
-        except PipulateError:
-            await self._threads.run(self.files.erase, copy)
-            raise
-        await self._threads.run(self.files.prune, copy, frozenset(needed))
-        self._tell(written)
-        return await self.view(row.id, who)
-
-    def _lend_files(self, run: str, copy: str) -> int:
-        """Put the files of a run in place for its copy before the copy names them; return the version they are of."""
-        version, names = self.db.read_now(_files_of, run)
-        for sha256 in names:
-            self.files.copy(run, copy, sha256)
-        return version
+        return await self._added(copying.fork(self, run, copy, self._author(who), version, checked), copy, who)
 
     async def take_in(self, path: Path, key: str, who: Who) -> RunView:
         """Add a run from its file; see `transfer.Incoming` and `transfer.take_in`."""
-        incoming = await self._threads.run(transfer.Incoming, path)
         run = new_id()
+        return await self._added(copying.take_in(self, path, run, key, self._author(who)), run, who)
+
+    async def _added(self, adding: Awaitable[Written], run: str, who: Who) -> RunView:
+        """Add a run that has files; where that fails nothing of it stays."""
         try:
-            checked = check_key(key) if key.strip() else None
-            await self._threads.run(incoming.put_files, self.files, run)
-            row, written = await self.db.write(transfer.take_in, run, incoming, self._author(who), checked)
+            written = await adding
         except PipulateError:
             await self._threads.run(self.files.erase, run)
             raise
-        finally:
-            incoming.close()
         self._tell(written)
-        return await self.view(row.id, who)
+        return await self.view(run, who)
 
     async def delete(self, run: str, who: Who) -> Written:
         """Put a run into the bin; see `lifecycle.delete`."""
@@ -489,14 +549,29 @@ class Engine:
         self._cache.drop(written.run)
         self._tell(written)
 
+    async def there(self, call: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+        """Call something on the event loop of the server, from that of the jobs."""
+        loop = self.loop
+        if loop is None or loop is asyncio.get_running_loop():
+            return await call(*args)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(*args), loop))
+
+    def later(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def view_of(self, run: str, owner: str) -> RunView:
+        """As `view`, for its owner."""
+        return await self.view(run, Who(owner))
+
     # Parts
 
     async def _do(self, unit: Callable[..., Written], run: str, who: Who, *args: Any, **kwargs: Any) -> Written:
         """Run an operation that is not about one step's value, and forget what is held of the run."""
         written = await self.db.write(unit, run, self._author(who), *args, **kwargs)
-        self._cache.note(run, written.version)
-        self._cache.drop(run)
-        self._tell(written)
+        self.heard(written)
         return written
 
     def _author(self, who: Who) -> Author:
@@ -505,61 +580,17 @@ class Engine:
     def _tell(self, written: Written) -> None:
         if written.event is None:
             return
+        self.background.changed(written)
         self.bus.publish(MessagesAdded(written.run, written.message, written.event))
         self.bus.publish(RunChanged(written.run, written.version, written.event.tab))
 
-
-def _load(tx: Transaction, files: FileStore, run: str, owner: str, known: Held | None) -> Held:
-    row = lookups.by_id(tx, run, owner)
-    if known is not None and known.row.version == row.version and known.row.owner == owner:
-        return Held(row, known.state)
-    return Held(row, lookups.resolved(ledger.state_of(tx, row), files, run))
-
-
-def _load_at(tx: Transaction, files: FileStore, run: str, owner: str, version: int) -> tuple[RunRow, State]:
-    row = lookups.by_id(tx, run, owner)
-    events = lookups.journal_upto(tx, row, version)
-    return row, lookups.resolved(journal.fold(events), files, run)
-
-
-def _files_of(tx: Transaction, run: str) -> tuple[int, list[str]]:
-    return ledger.find(tx, run).version, lookups.files_of(tx, run)
-
-
-def _offered(step: Step[..., Any], run: Run) -> dict[str, tuple[Option, ...]]:
-    """Return the choices of fields that depend on the run; this calls the author's code."""
-    return {each.name: options_from(each.choices.of(run)) for each in step.fields if each.choices}
-
-
-def _refills(slot: Slot) -> bool:
-    return slot.offer is not None and slot.step.refill
-
-
-def _start_with(slot: Slot) -> dict[str, Any]:
-    """Return the answers a form starts with: those the step has, else its old ones, else the defaults."""
-    answers = {each.name: each.default for each in slot.step.fields if each.default is not None}
-    old = slot.value or (slot.offer if slot.step.refill else None)
-    return answers | dict(old.data.get("input") or {} if old else {})
-
-
-def _refuse_unoffered(
-    step: Step[..., Any], answers: Mapping[str, Any], options: Mapping[str, tuple[Option, ...]]
-) -> None:
-    """Refuse a value that is none of the choices the run offers now."""
-    problems = {
-        each.name: "Choose one of the options."
-        for each in step.fields
-        if each.choices
-        and answers.get(each.name) is not None
-        and answers[each.name] not in [option.value for option in options[each.name]]
-    }
-    if problems:
-        raise InvalidAnswersError(problems)
-
-
-def _conflict(view: RunView, step: Step[..., Any], seen: int, event: Event) -> RunConflictError:
-    now = view.state.steps.get(step.name)
-    return RunConflictError(
-        step=step.name, seen=seen, version=view.row.version, kind=event.kind, changed=event.step,
-        theirs=now.data if now else None, mine=None, by=event.actor, tab=event.tab, at=event.at,
-    )  # fmt: skip
+    def _tell_from_anywhere(self, happening: Happening) -> None:
+        """Tell everybody, on the event loop, what happens while a step runs on some thread."""
+        loop = self.loop
+        if loop is None:
+            return
+        with contextlib.suppress(RuntimeError):  # The loop is closing; nobody is left to tell.
+            if isinstance(happening, StepProgressed):
+                self._progressing.report(loop, happening)
+            else:
+                loop.call_soon_threadsafe(self.bus.publish, happening)

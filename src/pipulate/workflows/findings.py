@@ -31,6 +31,16 @@ CODES = {
     "W009": "An annotation names something that does not exist.",
     "W010": "The return type cannot be stored.",
     "W011": "`suggest`, `when` or `choices` is not something that can be called with a run.",
+    "W020": "A hint does not go with the type of its parameter.",
+    "W021": "A rule declared with `@step.validate` checks what is no field of its step.",
+    "W030": "A step without fields is declared optional.",
+    "W031": "A step reads itself or a later step.",
+    "W032": "A `goto` names no later step, or makes a step unreachable.",
+    "W033": "A script or style sheet of the app is not there, or is not a plain name.",
+    "W034": "An address of the app's own is not made of plain parts.",
+    "W035": "A handler of the app's own address has a parameter that cannot be sent.",
+    "W036": "A live view has a name or an interval that is not allowed.",
+    "W037": "The training text of the app is not there.",
 }
 
 

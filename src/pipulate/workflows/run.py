@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from pipulate.storage.journal import State
+from pipulate.storage.journal import State, StepValue
+from pipulate.workflows import forms
+from pipulate.workflows.files import Files
+from pipulate.workflows.views import parts
 
 if TYPE_CHECKING:
     from pipulate.workflows.definition import Step, Workflow
 
 R = TypeVar("R")
+SKIPPED = "skipped"
+"""The view of a value that says a step was skipped: it then has none for the code of other steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,16 @@ class Run:
         workflow: Workflow,
         state: State,
         *,
+        id: str = "",  # noqa: A002 - what it is called everywhere
         key: str = "",
         profile: str = "",
         earlier: Callable[[str], list[Earlier]] | None = None,
+        files: Files | None = None,
+        temporary: Callable[[str], MutableMapping[str, Any]] | None = None,
     ) -> None:
-        self._workflow, self._state, self._earlier = workflow, state, earlier
-        self.key, self.profile = key, profile
+        self._workflow, self._state, self._earlier, self._temporary = workflow, state, earlier, temporary
+        self.files = files
+        self.id, self.key, self.profile = id, key, profile
         self.reads: dict[str, str] = {}
 
     @property
@@ -63,16 +72,16 @@ class Run:
         """Return what a step returned, or its answers where it returns nothing.
 
         Raises:
-            KeyError: If the step has no value (yet, or any more).
+            KeyError: If the step has no value (yet, or any more), or was skipped.
         """
         name = self._read(step)
-        value = self._state.steps.get(name)
+        value = self._value(name)
         if value is None:
             raise KeyError(name)
-        return loaded(self._workflow, name, value.data)
+        return loaded(self._workflow, name, value.data, self.files)
 
     def __contains__(self, step: object) -> bool:
-        return self._read(step) in self._state.steps
+        return self._value(self._read(step)) is not None
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in self._workflow.order if name in self)
@@ -94,7 +103,9 @@ class Run:
         value = self._state.steps.get(name)
         if value is None or value.data.get("input") is None or self._workflow.find(name) is None:
             raise KeyError(name)
-        return self._workflow[name].model.model_construct(**_typed(self._workflow, name, value.data["input"]))
+        return self._workflow[name].model.model_construct(
+            **_typed(self._workflow, name, value.data["input"], self.files)
+        )
 
     def earlier(self, step: str | Step[..., Any]) -> list[Earlier]:
         """Return the values a step had before the one it has now, newest first, at most 50.
@@ -113,6 +124,31 @@ class Run:
         name = self._read(step)
         return self._earlier(name) if self._earlier else []
 
+    def temporary(self, step: str | Step[..., Any]) -> MutableMapping[str, Any]:
+        """Return a dict that remembers JSON values for a step of this run for a week, apart from the journal.
+
+        Every use waits for the store, so it belongs in steps that are plain functions.
+        """
+        if self._temporary is None:
+            raise RuntimeError("This run has no store.")
+        return self._temporary(step if isinstance(step, str) else step.name)
+
+    def is_as_read(self, reads: Mapping[str, str]) -> bool:
+        """Tell whether steps have the values they had when they were read; `reads` is step -> digest."""
+        steps = self._state.steps
+        return all((steps[name].digest if name in steps else "") == digest for name, digest in reads.items())
+
+    def anew(self) -> Run:
+        """Return the same view of the run, with nothing read yet."""
+        return Run(
+            self._workflow, self._state, id=self.id, key=self.key, profile=self.profile, earlier=self._earlier,
+            files=self.files, temporary=self._temporary,
+        )  # fmt: skip
+
+    def _value(self, name: str) -> StepValue | None:
+        value = self._state.steps.get(name)
+        return None if value is None or value.data.get("view") == SKIPPED else value
+
     def _read(self, step: Any) -> str:
         name = step if isinstance(step, str) else str(step.name)
         value = self._state.steps.get(name)
@@ -120,20 +156,15 @@ class Run:
         return name
 
 
-def loaded(workflow: Workflow, name: str, data: Mapping[str, Any]) -> Any:
+def loaded(workflow: Workflow, name: str, data: Mapping[str, Any], files: Files | None = None) -> Any:
     """Return a stored value as its step made it: what it returned, or its answers where it returned nothing."""
     step = workflow.find(name)
     if data.get("view") == "none" and data.get("input") is not None:
-        return step.model.model_construct(**_typed(workflow, name, data["input"])) if step else data["input"]
-    output = data.get("output")
-    return step.load(output) if step is not None else output
+        return step.model.model_construct(**_typed(workflow, name, data["input"], files)) if step else data["input"]
+    output, view = data.get("output"), str(data.get("view", "tree"))
+    return step.load(output, files, view) if step is not None else parts.unpacked(view, output, files)
 
 
-def _typed(workflow: Workflow, name: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+def _typed(workflow: Workflow, name: str, answers: Mapping[str, Any], files: Files | None) -> dict[str, Any]:
     """Return stored answers with their types; those the step no longer accepts come back as they were stored."""
-    model = workflow[name].model
-    try:
-        checked = model.model_validate(dict(answers))
-    except ValueError:
-        return dict(answers)
-    return {field: getattr(checked, field) for field in model.model_fields}
+    return forms.typed(workflow[name], answers, files)

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import time
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from pipulate._clock import from_text
+from pipulate._clock import Clock, from_text, to_text
 from pipulate._ids import error_id
 from pipulate._log import get_logger
-from pipulate.errors import InvalidAnswersError, RunNotFoundError, StepFailedError, StepNotOpenError, StorageError
-from pipulate.storage import journal, ledger, lookups, runs
+from pipulate.errors import AppMissingError, InvalidAnswersError, RunNotFoundError, StepFailedError, StorageError
+from pipulate.events import Happening, MessagesAdded, StepProgressed
+from pipulate.jobs.doing import Doing, Job
+from pipulate.jobs.working import is_theirs
+from pipulate.storage import journal, ledger, lookups, messages, profiles, runs
 from pipulate.storage.database import Database
-from pipulate.storage.files import FileStore
+from pipulate.storage.files import FileStore, Stored
 from pipulate.storage.journal import Event, State
 from pipulate.storage.ledger import Author, RunRow, Written
-from pipulate.workflows import plan, values
+from pipulate.workflows import forms, handed, plan, values
 from pipulate.workflows.definition import Step, Workflow
 from pipulate.workflows.fields import Option
-from pipulate.workflows.plan import Asks
-from pipulate.workflows.run import Earlier, Run, loaded
+from pipulate.workflows.fields.dynamic import FieldListError
+from pipulate.workflows.files import Files
+from pipulate.workflows.handed import Messages, Profile, Progress, User
+from pipulate.workflows.plan import ALWAYS, Rules
+from pipulate.workflows.run import SKIPPED, Earlier, Run, loaded
+from pipulate.workflows.temporary import Temporary
 
+_TELLS_AFTER_S = 1.0
 _log = get_logger()
+_DATA = frozenset({"bokeh", "matplotlib", "pandas"})  # They come with an extra of ours.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,8 @@ class RunView:
 class Task:
     """A step to be called, and what is to be stored of it; see `runs.submit`.
 
-    `reads` is what the choices of its fields were made from: a value chosen from them was made from the same.
+    `reads` is what the choices of its fields were made from: a value chosen from them was made from the same. `doing`
+    is the job it runs in, or None.
     """
 
     view: RunView
@@ -62,6 +76,7 @@ class Task:
     submit_id: str | None
     kind: str
     reads: Mapping[str, str] = field(default_factory=dict)
+    doing: Doing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +94,22 @@ class Done:
     open_step: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The code of a step raised when it ran by itself at `version`; `where` as in `StepFailedError`."""
+
+    version: int
+    error_id: str
+    where: str = ""
+
+
 class Work:
     """Calls steps; everything it touches is handed to it."""
 
-    def __init__(self, db: Database, files: FileStore) -> None:
-        self._db, self._files = db, files
+    def __init__(self, db: Database, files: FileStore, clock: Clock, tell: Callable[[Happening], None]) -> None:
+        """Wire it up; `tell` passes on what happened while a step runs, from any thread."""
+        self._db, self._files, self._clock, self._tell = db, files, clock, tell
+        self._saying: set[asyncio.Task[None]] = set()
 
     def call(self, task: Task, run: Run) -> Done:
         """Call a step that is a plain function, and store its result.
@@ -93,33 +119,57 @@ class Work:
             RunError, StorageError: As in `runs.submit`.
         """
         try:
-            output = task.step.function(**_arguments(task, run))
+            output = task.step.function(**self.arguments(task, run))
         except BaseException as error:
             raise _judged(task, error) from error
         return self.store(task, run, output)
 
-    async def awaited(self, task: Task, run: Run) -> Any:
+    async def awaited(self, task: Task, arguments: Mapping[str, Any]) -> Any:
         """Call a step that is a coroutine function, and return its result; errors as in `call`."""
         try:
-            return await task.step.function(**_arguments(task, run))
+            return await task.step.function(**arguments)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise _judged(task, error) from error
+
+    def checked(self, step: Step[..., Any], answers: Mapping[str, Any], files: Files) -> BaseModel:
+        """Check answers, as `forms.validate` does.
+
+        Raises:
+            InvalidAnswersError: If they break a rule.
+            StepFailedError: If a rule of the author's raises anything else.
+        """
+        try:
+            return forms.validate(step, answers, files)
+        except InvalidAnswersError:
+            raise
+        except BaseException as error:
+            raise failed(step, error) from error
 
     def store(self, task: Task, run: Run, output: Any) -> Done:
         """Store the result of a step; errors as in `call`."""
         view, step = task.view, task.step
         try:
-            value, short = values.to_value(step, task.answers, output, task.options)
+            value, short = values.to_value(step, task.answers, output, task.options, run.files)
             stored = self._files.store(view.row.id, value)
         except StorageError:
             raise
         except Exception as error:
             raise failed(step, error) from error
+        return self.put(task, {**task.reads, **run.reads}, value, stored, short)
+
+    def skip(self, task: Task) -> Done:
+        """Store that a step was skipped."""
+        value = {"input": None, "output": None, "view": SKIPPED}
+        return self.put(task, {}, value, self._files.store(task.view.row.id, value), "")
+
+    def put(self, task: Task, reads: Mapping[str, str], value: Mapping[str, Any], stored: Stored, short: str) -> Done:
+        """Write the value of a step, made ready, into the journal."""
+        view, step = task.view, task.step
         open_step = self.open_after(view, step, value)
         try:
             written = self._db.write_now(
                 runs.submit, view.row.id, task.author, step=step.name, value=stored, short=short,
-                reads={**task.reads, **run.reads}, order=installed(view).order, seen=task.seen,
+                reads=reads, order=installed(view).order, seen=task.seen,
                 submit_id=task.submit_id, open_step=open_step, kind=task.kind,
             )  # fmt: skip
         except RunNotFoundError:
@@ -136,32 +186,91 @@ class Work:
 
     def run(self, view: RunView) -> Run:
         """Return a run as the code of its steps sees it."""
-        workflow = installed(view)
+        workflow, files = installed(view), Files(self._files, view.row.id, state=view.state)
 
         def earlier(step: str) -> list[Earlier]:
             now = view.state.steps.get(step)
             return [
-                Earlier(each.version, from_text(each.at), loaded(workflow, step, self.whole(view.row.id, each)))
+                Earlier(each.version, from_text(each.at), loaded(workflow, step, self.whole(view.row.id, each), files))
                 for each in self._db.read_now(lookups.values_of_step, view.row.id, step)
                 if now is None or each.version != now.version
             ]
 
-        return Run(workflow, view.state, key=view.row.key, profile=view.row.profile, earlier=earlier)
+        def temporary(step: str) -> Temporary:
+            return Temporary(self._db, self._clock, view.row.id, step)
+
+        run = Run(
+            workflow, view.state, id=view.row.id, key=view.row.key, profile=view.row.profile, earlier=earlier,
+            files=files, temporary=temporary,
+        )  # fmt: skip
+        files.reads = run.reads
+        return run
+
+    def arguments(self, task: Task, run: Run) -> dict[str, Any]:
+        """Return what a step is called with: its answers, and what is handed in by type. It may wait for the store."""
+        answers = task.answers
+        given = {name: getattr(answers, name) for name in type(answers).model_fields} if answers is not None else {}
+        given |= {name: _by_name(given[name]) for name in task.step.listed}
+        return given | {name: self._handed_in(kind, task, run) for name, kind in task.step.handed_in.items()}
+
+    def _handed_in(self, kind: type, task: Task, run: Run) -> Any:
+        row = task.view.row
+        if kind is Run:
+            return run
+        if kind is Files:
+            return run.files
+        if kind is Progress:
+            return progress_of(task, self._tell)
+        if kind is Job:
+            assert task.doing is not None  # noqa: S101 - only steps that run in one ask for it
+            return Job(task.doing)
+        if kind is Messages:
+            return Messages(lambda text: self._say(row.id, task.author.actor, text))
+        if kind is Profile:
+            found = self._db.read_now(profiles.find, row.profile)
+            return Profile(row.profile, found.name if found else "")
+        return User(task.author.actor, "You")
+
+    def _say(self, run: str, actor: str, text: str) -> None:
+        """Add what an app says to the conversation of its run; on the event loop, without waiting."""
+        at = to_text(self._clock.now())
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            seq = self._db.write_now(messages.add, run, at, actor, "system", text)
+            self._tell(MessagesAdded(run, seq))
+            return
+
+        async def write() -> None:
+            seq = await self._db.write(messages.add, run, at, actor, "system", text)
+            self._tell(MessagesAdded(run, seq))
+
+        said = loop.create_task(write())
+        self._saying.add(said)
+        said.add_done_callback(self._saying.discard)
 
     def whole(self, run: str, event: Event) -> Mapping[str, Any]:
         """Return the value that an event carries, read from its file where it is kept in one."""
         return self._files.resolve(run, event.data["value"])
 
-    def asks_of(self, view: RunView) -> Asks:
-        """Return what tells whether a step's `when` wants it, in this run."""
+    def rules_of(self, view: RunView) -> Rules:
+        """Return what the author's conditions say in this run."""
+        return _Rules(self, view) if any(step.when or step.goto for step in installed(view).steps) else ALWAYS
 
-        def asks(step: Step[..., Any]) -> bool:
-            try:
-                return step.when is None or bool(step.when(self.run(view)))
-            except BaseException as error:
-                raise failed(step, error) from error
-
-        return asks
+    def problems(self, view: RunView) -> dict[str, str]:
+        """Return what the author's checks of the whole run find wrong: step -> sentence."""
+        found: dict[str, str] = {}
+        for step in installed(view).steps:
+            for check in step.checks:
+                try:
+                    problem = check(self.run(view))
+                except ValueError as error:
+                    problem = str(error)
+                except BaseException as error:
+                    raise failed(step, error) from error
+                if problem:
+                    found.setdefault(step.name, str(problem))
+        return found
 
     def open_after(self, view: RunView, step: Step[..., Any], value: Mapping[str, Any]) -> str | None:
         """Return the step that will be open once `step` has this value, if nobody else changes the run.
@@ -179,25 +288,92 @@ class Work:
             steps = dict(state.steps)
         steps[step.name] = journal.StepValue(view.row.version + 1, value, "", {}, "")
         after = State(view.row.version + 1, steps, state.offers)
-        asks = self.asks_of(RunView(view.row, after, workflow)) if any(each.when for each in later) else asks_always
-        slot = plan.open_step(workflow, after, asks, len(workflow.steps) - len(later))
+        rules = self.rules_of(RunView(view.row, after, workflow))
+        slot = plan.open_step(workflow, after, rules, len(workflow.steps) - len(later))
         return slot.step.name if slot else None
+
+
+def progress_of(task: Task, tell: Callable[[Happening], None]) -> Progress:
+    """Return what shows how far a step is."""
+    if task.doing is not None:
+        return progress_in(task.doing, tell)
+    run, step, left = task.view.row.id, task.step.name, _Left()
+    return Progress(lambda now: tell(StepProgressed(run, step, now, left.of(now))))
+
+
+def progress_in(doing: Doing, tell: Callable[[Happening], None]) -> Progress:
+    """Return what shows how far a job of a step is."""
+    run, step, left = doing.row.run or "", doing.row.step or "", _Left()
+
+    def show(now: handed.Done) -> None:
+        left_s = left.of(now)
+        doing.say(now.done, now.total, now.text, left_s)
+        tell(StepProgressed(run, step, now, left_s))
+
+    def partial(value: Any) -> None:
+        doing.partial(values.shown_now(value))
+
+    return Progress(show, doing.log, partial)
+
+
+class _Left:
+    """How long something will take yet, going by how it went since it first said how far it was."""
+
+    def __init__(self) -> None:
+        self._from: tuple[float, float] | None = None
+        self._first = 0.0
+
+    def of(self, now: handed.Done) -> float | None:
+        """Return seconds, or None where nobody knows."""
+        moment = time.monotonic()
+        self._first = self._first or moment
+        if self._from is None or moment - self._first < _TELLS_AFTER_S:  # What was finished before passes in no time.
+            self._from = moment, now.done
+        began, done = self._from
+        if not now.total or now.done <= done or moment <= began:
+            return None
+        return max(0.0, (now.total - now.done) * (moment - began) / (now.done - done))
 
 
 def installed(view: RunView) -> Workflow:
     """Return the workflow of a run.
 
     Raises:
-        StepNotOpenError: If no app of that name is installed, so that no step of the run can be open.
+        AppMissingError: If no app of that name is installed, so that no step of the run can be open.
     """
     if view.workflow is None:
-        raise StepNotOpenError("", None)
+        raise AppMissingError(view.row.app)
     return view.workflow
 
 
-def asks_always(_step: Step[..., Any]) -> bool:
-    """Want every step: for workflows where no step has a `when`."""
-    return True
+def _by_name(listed: BaseModel) -> dict[str, Any]:
+    """Return the answers to fields that were listed in the run."""
+    return {name: getattr(listed, name) for name in type(listed).model_fields}
+
+
+class _Rules:
+    """The author's conditions, asked of one run."""
+
+    def __init__(self, work: Work, view: RunView) -> None:
+        self._work, self._view = work, view
+
+    def asks(self, step: Step[..., Any]) -> bool:
+        """Tell whether a step's `when` wants it."""
+        try:
+            return step.when is None or bool(step.when(self._work.run(self._view)))
+        except BaseException as error:
+            raise failed(step, error) from error
+
+    def goes_to(self, step: Step[..., Any]) -> str | None:
+        """Return the step that follows one that is done; it has to be a later one."""
+        workflow = installed(self._view)
+        try:
+            target = step.goto(self._work.run(self._view)) if callable(step.goto) else step.goto
+            if target is not None and workflow.position.get(target, -1) <= workflow.position[step.name]:
+                raise ValueError(f"goto= of step {step.name!r} must name a later step, not {target!r}")  # noqa: TRY301
+        except BaseException as error:
+            raise failed(step, error) from error
+        return target
 
 
 def failed(step: Step[..., Any], error: BaseException) -> StepFailedError:
@@ -211,16 +387,38 @@ def failed(step: Step[..., Any], error: BaseException) -> StepFailedError:
         "step.failed", step=step.name, error_id=reference, file=compiled.co_filename if compiled else None,
         exc_info=error,
     )  # fmt: skip
-    return StepFailedError(step.name, reference)
+    told = f"{error}." if isinstance(error, FieldListError) else where_raised(error)
+    return StepFailedError(step.name, reference, told)
+
+
+def where_raised(error: BaseException) -> str:
+    """Return file, line and kind of an error for the author of an app; "" where none of the code is theirs.
+
+    What the error says stays in the log: it may hold what was typed, or a secret.
+    """
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_theirs(frame.filename)]
+    if not frames:
+        return ""
+    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno} ({type(error).__name__})."
 
 
 def _judged(task: Task, error: BaseException) -> BaseException:
     """Return what is raised for what the code of a step raised: it may refuse answers, where somebody gave some."""
-    is_refusal = isinstance(error, InvalidAnswersError) and task.answers is not None
-    return error if is_refusal else failed(task.step, error)
+    if task.answers is None:
+        return failed(task.step, error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _missing(task.step, error.name)
+    return error if isinstance(error, InvalidAnswersError) else failed(task.step, error)
 
 
-def _arguments(task: Task, run: Run) -> dict[str, Any]:
-    answers = task.answers
-    given = {name: getattr(answers, name) for name in type(answers).model_fields} if answers is not None else {}
-    return given | dict.fromkeys(task.step.run_parameters, run)
+def _missing(step: Step[..., Any], module: str) -> InvalidAnswersError:
+    """Return what people read where a step needs a package that is not there: it can be installed while they wait."""
+    package = module.partition(".")[0]
+    _log.warning("step.package_missing", step=step.name, package=package)
+    wanted = "'pipulate[data]'" if package in _DATA else package
+    return InvalidAnswersError(
+        {
+            "": f"This needs the Python package {package}, which is not installed. Install it where Pipulate runs,"
+            f" with pip install {wanted}, and continue."
+        }
+    )

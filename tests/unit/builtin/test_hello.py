@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from pipulate import Run
-from pipulate.builtin.hello import greeting, hello
-from tests.unit.workflows.steps import state_of, value
-
-
-def test_app_is_in_order() -> None:
-    assert hello.prepare() == []
+from pipulate import Workflow
+from pipulate.builtin.hello import _GREETINGS, hello
+from pipulate.testing import Play, check_workflow
 
 
 @pytest.mark.parametrize("language", ["English", "Deutsch", "Español", "Français"])
-def test_greeting_speaks_the_language_that_was_chosen(language: str) -> None:
-    hello.prepare()
-    run = Run(hello, state_of(name=value("{Ada}", name="{Ada}"), language=value(language, language=language)))
-    assert "{Ada}" in greeting(run)
+def test_greeting_speaks_the_language_that_was_chosen(play: Callable[[Workflow], Play], language: str) -> None:
+    run = play(hello).fill(name="{Ada}").fill(language=language)
+    assert run["greeting"] == _GREETINGS[language].replace("{name}", "{Ada}")
 
 
-def test_every_language_that_can_be_chosen_has_a_greeting() -> None:
-    hello.prepare()
-    offered = {option.value for option in hello["language"].fields[0].options}
-    from pipulate.builtin.hello import _GREETINGS
+def test_every_language_that_can_be_chosen_has_a_greeting(play: Callable[[Workflow], Play]) -> None:
+    offered = play(hello).fill(name="Ada").fields["language"].choices
+    assert {each.text for each in offered} == set(_GREETINGS)
 
-    assert offered == set(_GREETINGS)
+
+def test_another_name_keeps_the_language(play: Callable[[Workflow], Play]) -> None:
+    run = play(hello).fill(name="Ada").fill(language="Deutsch").revert("name").fill(name="Bo").keep()
+    assert run.finalize()["greeting"] == "Hallo, Bo!"
+
+
+def test_promises_hold_whatever_is_done() -> None:
+    check_workflow(hello, examples=6)

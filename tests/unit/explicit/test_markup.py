@@ -405,3 +405,64 @@ def test_a_form_to_fill_in_is_found(tree: Any) -> None:
 @pytest.mark.parametrize("tree", NOT_ASKING)
 def test_a_form_around_a_button_asks_for_nothing(tree: Any) -> None:
     assert not has_input_form(tree)
+
+
+# Trees that never end
+
+
+def _itself() -> list[Any]:
+    content: list[Any] = []
+    content.append(content)
+    return content
+
+
+def _itself_beside_text() -> list[Any]:
+    content: list[Any] = ["text"]
+    content.append(content)
+    return content
+
+
+def _itself_in_an_element() -> Any:
+    content: list[Any] = []
+    element = ft("div", content)
+    element.children = (content,)
+    content.append(element)
+    return element
+
+
+def _itself_in_a_script() -> Any:
+    element = Script("")
+    element.children = (_itself_beside_text(),)
+    return element
+
+
+class _Shown:
+    def __ft__(self) -> Any:
+        return self
+
+
+ENDLESS = [_itself, _itself_beside_text, _itself_in_an_element, _itself_in_a_script, _Shown]
+
+
+@pytest.mark.parametrize("make", ENDLESS)
+def test_content_that_contains_itself_is_refused_in_words(make: Any) -> None:
+    with pytest.raises(ValueError, match="more than 150 levels deep; perhaps it contains itself"):
+        render(make())
+
+
+@pytest.mark.parametrize("make", [each for each in ENDLESS if each is not _itself_in_a_script])
+def test_looking_for_elements_in_content_that_contains_itself_ends(make: Any) -> None:
+    with pytest.raises(ValueError, match="more than 150 levels deep; perhaps it contains itself"):
+        list(pieces(make()))
+
+
+def test_content_as_deep_as_allowed_is_written() -> None:
+    content: Any = "end"
+    for _ in range(markup.DEEPEST):
+        content = Div(content)
+    assert str(render(content)).count("<div>") == markup.DEEPEST
+    assert len(list(pieces(content))) == markup.DEEPEST
+
+
+def test_content_may_be_as_wide_as_it_likes() -> None:
+    assert str(render([Div([P("end")]) for _ in range(2 * markup.DEEPEST)])).count("<p>end</p>") == 2 * markup.DEEPEST

@@ -168,6 +168,7 @@ ORDER = ["a", "b", "c"]
         ("started", None, {}, False, False, False),
         ("forked", None, {}, False, False, False),
         ("imported", None, {}, False, False, False),
+        ("uploaded", None, {"name": "a.csv"}, False, False, False),
     ],
 )
 def test_write_conflicts_only_with_what_concerns_it(

@@ -167,7 +167,7 @@ def test_choices_of_the_run_are_shown_with_their_labels() -> None:
 
 
 def test_answers_become_the_texts_a_form_would_send() -> None:
-    checked = forms.validate(STEP.model, forms.decode(STEP.fields, TYPED, {}))
+    checked = forms.validate(STEP, forms.decode(STEP.fields, TYPED, {}))
     assert texts_of(STEP.fields, checked.model_dump(mode="json")) == TYPED
 
 

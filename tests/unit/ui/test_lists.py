@@ -56,6 +56,13 @@ def test_home_without_apps_says_where_to_look() -> None:
     assert 'href="/-/plugins"' in made
 
 
+def test_home_names_the_files_with_a_mistake_and_says_where_to_look() -> None:
+    made = home([APP], listed(), "ann", NOW, broken=["010_one.py", f"{EVIL}.py"])
+    assert f"There is a mistake in 010_one.py, {EVIL}.py. See what it is." in Parsed(made).text
+    assert 'href="/-/plugins"' in made
+    assert "mistake" not in home([APP], listed(), "ann", NOW)
+
+
 def test_landing_offers_a_key_and_says_what_is_wrong_with_one() -> None:
     made = landing(APP, "02", "", None, listed(), "ann", NOW, binned=0)
     assert 'value="02"' in made

@@ -42,6 +42,7 @@ def words(kind: str, step: str | None = None, earlier: dict[str, str] | None = N
         ("undeleted", None, {"key": "a"}, "took the run out of the bin"),
         ("forked", None, {"run": "r", "key": "a", "version": 4}, "copied it from a, version 4"),
         ("imported", None, {}, "imported it from a file"),
+        ("uploaded", None, {"name": "<a>.csv"}, "uploaded <a>.csv"),
     ],
 )
 def test_event_is_a_sentence(kind: str, step: str | None, data: dict[str, Any], sentence: str) -> None:

@@ -43,7 +43,7 @@ def workflow_of(*functions: Callable[..., Any], **conditions: Callable[[Any], bo
 def answered(step: Step[..., Any], **typed: str) -> dict[str, Any]:
     """Return what a step takes from a form that sent these texts."""
     fields = {name: [text] for name, text in typed.items()}
-    return forms.validate(step.model, forms.decode(step.fields, fields, {})).model_dump()
+    return forms.validate(step, forms.decode(step.fields, fields, {})).model_dump()
 
 
 def value(output: Any = None, *, version: int = 1, reads: Mapping[str, str] | None = None, **answers: Any) -> StepValue:

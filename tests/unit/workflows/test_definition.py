@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from pipulate import Choices, Markdown, Range, Run, Workflow
+from pipulate import Choices, Markdown, Range, Run, Switch, Workflow
 from pipulate.errors import UnknownStepError
 from pipulate.workflows.definition import Step, workflows_in
 from pipulate.workflows.findings import CODES, Finding
@@ -112,7 +112,7 @@ def test_run_is_handed_in_under_any_name_and_is_no_field() -> None:
     def function(before: Run, x: int, after: Run) -> None: ...
 
     step = step_of(function)
-    assert step.run_parameters == ("before", "after")
+    assert step.handed_in == {"before": Run, "after": Run}
     assert [each.name for each in step.fields] == ["x"]
 
 
@@ -170,9 +170,9 @@ def test_preparing_twice_changes_nothing() -> None:
         return x
 
     flow = workflow_of(function)
-    before = (flow.order, flow.steps[0].fields, flow.steps[0].run_parameters, flow.steps[0].is_automatic)
+    before = (flow.order, flow.steps[0].fields, flow.steps[0].handed_in, flow.steps[0].is_automatic)
     assert flow.prepare() == []
-    assert (flow.order, flow.steps[0].fields, flow.steps[0].run_parameters, flow.steps[0].is_automatic) == before
+    assert (flow.order, flow.steps[0].fields, flow.steps[0].handed_in, flow.steps[0].is_automatic) == before
 
 
 def test_mended_step_is_in_order_when_it_is_prepared_again() -> None:
@@ -271,7 +271,10 @@ def test_w004_works_for_what_has_no_line() -> None:
 
 def no_type(x): ...  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - the mistake
 def underscore(_x: int) -> None: ...
-def no_field(x: list[int]) -> None: ...
+def wrong_hint(x: Annotated[int, Switch()]) -> None: ...
+
+
+def no_field(x: dict[str, int]) -> None: ...
 def two_types(x: int | str) -> None: ...
 def bad_default(x: int = "three") -> None: ...  # type: ignore[assignment] # the mistake
 def default_out_of_range(x: Annotated[int, Range(1, 5)] = 9) -> None: ...
@@ -305,7 +308,7 @@ def strange_result() -> Strange:
         (no_type, "W005"), (underscore, "W006"), (no_field, "W006"), (two_types, "W006"), (bad_default, "W007"),
         (default_out_of_range, "W007"), (default_none, "W007"), (star, "W008"), (stars, "W008"), (positional, "W008"),
         (unknown_name, "W009"), (strange_result, "W010"), (no_choices, "W011"), (config, "W006"), (dump, "W006"),
-        (extra, "W006"),
+        (extra, "W006"), (wrong_hint, "W020"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )  # fmt: skip
@@ -325,6 +328,16 @@ def test_w011_condition_that_cannot_be_called(name: str) -> None:
     assert f"{name}= must be a function of the run" in finding.message
 
 
+def test_w021_rule_about_no_field_is_found() -> None:
+    def function(x: int) -> None: ...
+
+    def rule(y: int) -> None: ...
+
+    step = Step("step", function)
+    step.validate(rule)
+    assert codes(step.prepare()) == ["W021"]
+
+
 def test_all_mistakes_of_a_workflow_are_found_at_once() -> None:
     flow = Workflow("Flow")
     functions: dict[str, Any] = {"A": no_type, "b": no_field, "c": star, "d": unknown_name, "e": strange_result}
@@ -335,14 +348,67 @@ def test_all_mistakes_of_a_workflow_are_found_at_once() -> None:
 
 
 def test_all_mistakes_of_a_step_are_found_at_once() -> None:
-    def function(a, _b: int, c: list[int], *args: int) -> Strange:  # type: ignore[no-untyped-def] # noqa: ANN001
+    def function(a, _b: int, c: dict[str, int], *args: int) -> Strange:  # type: ignore[no-untyped-def] # noqa: ANN001
         raise NotImplementedError
 
     assert codes(found_in(function)) == ["W005", "W006", "W008", "W010"]
 
 
-def test_every_code_of_workflows_has_a_test_here() -> None:
-    source = Path(__file__).read_text()
+def test_w030_a_step_without_fields_cannot_be_skipped() -> None:
+    flow = Workflow("flow")
+    flow.step("alone", optional=True)(lambda: 1)
+    assert codes(flow.prepare()) == ["W030"]
+
+
+@pytest.mark.parametrize("name", ["missing.js", "../own.js", "own.py", "/own.css"])
+def test_w033_assets_lie_beside_the_app(name: str) -> None:
+    flow = Workflow("flow", assets=[name])
+    flow.step("alone")(lambda: 1)
+    [finding] = flow.prepare()
+    assert (finding.code, finding.file) == ("W033", __file__)
+
+
+@pytest.mark.parametrize("path", ["Capitals", "a//b", "a b", "a/{1}", "a/{B}", "..", "a?b", ""])
+def test_w034_address_is_made_of_plain_parts(path: str) -> None:
+    flow = Workflow("flow")
+    flow.step("alone")(lambda: 1)
+    flow.get(path)(lambda: "")
+    assert codes(flow.prepare()) == ["W034"]
+
+
+def test_w035_handler_takes_what_can_be_sent() -> None:
+    flow = Workflow("flow")
+    flow.step("alone")(lambda: 1)
+
+    class Odd: ...
+
+    def chart(what: Any) -> str:
+        return ""
+
+    chart.__annotations__["what"] = Odd
+    flow.get("chart")(chart)
+
+    assert codes(flow.prepare()) == ["W035"]
+
+
+@pytest.mark.parametrize(("name", "every"), [("Clock", 1), ("a b", 1), ("clock", 0), ("clock", float("nan"))])
+def test_w036_live_view_has_a_plain_name_and_a_pace(name: str, every: float) -> None:
+    flow = Workflow("flow")
+    flow.step("alone")(lambda: 1)
+    flow.live(name, every=every)(lambda _: "")
+    assert codes(flow.prepare()) == ["W036"]
+
+
+def test_w037_training_text_is_there() -> None:
+    flow = Workflow("flow", training=Path("nowhere.md"))
+    flow.step("alone")(lambda: 1)
+    assert codes(flow.prepare()) == ["W037"]
+    flow.training = "What to know."
+    assert flow.prepare() == []
+
+
+def test_every_code_of_workflows_has_a_test() -> None:
+    source = "".join(path.read_text() for path in Path(__file__).parents[2].rglob("test_*.py"))
     assert all(f'"{code}"' in source or f"test_{code.lower()}" in source for code in CODES if code.startswith("W"))
 
 

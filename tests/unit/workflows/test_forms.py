@@ -226,7 +226,7 @@ def test_rule_nobody_found_words_for_is_still_told() -> None:
 
 def test_answer_that_is_no_field_is_refused_where_a_program_sends_it() -> None:
     with pytest.raises(InvalidAnswersError, match="There is no such field"):
-        forms.validate(stepping(str).model, {"x": "a", "role": "admin"})
+        forms.validate(stepping(str), {"x": "a", "role": "admin"})
 
 
 def outcome(annotation: Any, text: str) -> tuple[Any, dict[str, str]]:

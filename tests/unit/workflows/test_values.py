@@ -36,8 +36,8 @@ class Record:
 @pytest.mark.parametrize(
     ("output", "view"),
     [
-        (None, "none"), ("a", "text"), (date(2026, 1, 2), "text"), (True, "bool"), (False, "bool"), (0, "number"),
-        (0.5, "number"), (Decimal("0.5"), "number"), (Markdown("a"), "markdown"), ([1], "tree"), ({}, "tree"),
+        (None, "none"), ("a", "text"), (date(2026, 1, 2), "date"), (True, "bool"), (False, "bool"), (0, "number"),
+        (0.5, "number"), (Decimal("0.5"), "decimal"), (Markdown("a"), "markdown"), ([1], "tree"), ({}, "tree"),
         (Model(a=1), "tree"), (Record(1), "tree"), ((), "tree"),
     ],
 )  # fmt: skip
@@ -100,7 +100,7 @@ def test_answers_are_stored_as_json_beside_the_result() -> None:
         raise NotImplementedError
 
     step = step_of(function)
-    answers = forms.validate(step.model, {"on": "2026-01-02", "colour": "dr", "note": None})
+    answers = forms.validate(step, {"on": "2026-01-02", "colour": "dr", "note": None})
     value, short = values.to_value(step, answers, 5, {})
     assert value == {"input": {"on": "2026-01-02", "colour": "dr", "note": None}, "output": 5, "view": "number"}
     assert short == "2026-01-02 · Dark red"
@@ -110,9 +110,17 @@ def test_short_form_uses_the_labels_people_chose_from() -> None:
     def function(size: Literal["very_large"], page: int) -> None: ...
 
     step = step_of(function)
-    answers = forms.validate(step.model, {"size": "very_large", "page": 7})
+    answers = forms.validate(step, {"size": "very_large", "page": 7})
     _, short = values.to_value(step, answers, None, {"page": options_from([(7, "Seventh")])})
     assert short == "very large · Seventh"
+
+
+def test_short_form_names_what_was_ticked() -> None:
+    def function(word: str, repair_dates: bool, drop_empty: bool, keep_case: bool) -> None: ...
+
+    step = step_of(function)
+    answers = forms.validate(step, {"word": "x", "repair_dates": True, "drop_empty": False, "keep_case": True})
+    assert values.to_value(step, answers, None, {})[1] == "x · Repair dates · Keep case"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+// Figures and diagrams. Each is drawn in a frame without an origin, which reaches neither this page nor any network: it
+// gets what it needs as messages, and says how high it is. Nothing is fetched before it comes into view.
+
+
+const HIGHEST_PX = 4000;
+const AHEAD = "300px";
+
+interface Drawn {
+  element: HTMLElement;
+  frame: HTMLIFrameElement;
+  task: Promise<Record<string, unknown>>;
+}
+
+const drawn = new Map<HTMLIFrameElement, Drawn>();
+const texts = new Map<string, Promise<string>>();
+
+async function fetched(address: string): Promise<string> {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.text();
+}
+
+/** The text of a library, once for all figures of the page. */
+function libraryText(name: string): Promise<string> {
+  const known = texts.get(name);
+  if (known) return known;
+  const text = fetched(name);
+  texts.set(name, text);
+  text.catch(() => texts.delete(name));
+  return text;
+}
+
+/** The colours of this page; a frame inherits none. */
+function look(): Record<string, string> {
+  const style = getComputedStyle(document.documentElement);
+  const named = ["--ink", "--paper", "--line", "--accent", "--danger"];
+  return Object.fromEntries([
+    ["color-scheme", style.colorScheme],
+    ...named.map((name) => [name, style.getPropertyValue(name)]),
+  ]);
+}
+
+async function taskOf(element: HTMLElement): Promise<Record<string, unknown>> {
+  const names = (element.dataset["libraries"] ?? "").split(" ").filter(Boolean);
+  const [source, ...libraries] = await Promise.all([fetched(element.dataset["source"] ?? ""), ...names.map(libraryText)]);
+  return { type: "draw", kind: element.dataset["draws"], content: JSON.parse(source ?? "null"), libraries, look: look() };
+}
+
+function complain(element: HTMLElement, words: string): void {
+  element.querySelector(".problem")?.remove();
+  const line = document.createElement("p");
+  line.className = "problem";
+  line.textContent = words;
+  element.append(line);
+}
+
+function failed(made: Drawn, reason: string): void {
+  made.frame.remove();
+  drawn.delete(made.frame);
+  for (const each of made.element.children) (each as HTMLElement).hidden = false;
+  complain(made.element, `This figure cannot be shown: ${reason}`);
+}
+
+function draw(element: HTMLElement): void {
+  if (!element.dataset["source"]) return;
+  const frame = document.createElement("iframe");
+  frame.title = element.dataset["title"] ?? "";
+  frame.setAttribute("sandbox", "allow-scripts allow-downloads");
+  frame.src = "/-/frame";
+  const made = { element, frame, task: taskOf(element) };
+  made.task.catch((error: unknown) => failed(made, `its parts could not be loaded (${String(error)}).`));
+  drawn.set(frame, made);
+  element.append(frame);
+}
+
+function onMessage(event: MessageEvent<{ type?: unknown; height?: unknown; words?: unknown } | null>): void {
+  if (event.origin !== "null") return;
+  const made = [...drawn.values()].find(({ frame }) => frame.contentWindow === event.source);
+  if (!made) return;
+  const { element, frame, task } = made;
+  if (event.data?.type === "ready") {
+    // The origin of such a frame has no name to address; what it gets is what it is there to draw.
+    task.then((content) => frame.contentWindow?.postMessage(content, "*"), () => {});
+  }
+  if (event.data?.type === "drawn") {
+    for (const each of element.children) if (each !== frame) (each as HTMLElement).hidden = true;
+    element.dataset["drawn"] = "";
+  }
+  if (event.data?.type === "size") {
+    const height = Math.ceil(Number(event.data.height));
+    if (height > 0) frame.style.height = `${Math.min(height, HIGHEST_PX)}px`;
+  }
+  if (event.data?.type === "problem") failed(made, String(event.data.words).slice(0, 300));
+}
+
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      draw(target as HTMLElement);
+    }
+  },
+  { rootMargin: AHEAD },
+);
+
+window.addEventListener("message", onMessage);
+(window.pipulateNeeds ??= {})["drawing"] = (element) => near.observe(element);
+
+export {};
