@@ -8,6 +8,8 @@ import { byId, currentRun, dismiss, notify } from "./page";
 import { isWaiting } from "./requests";
 import { tab } from "./tab";
 
+const NEWS = "/-/runs/"; // Where the cells of a class-style run are asked for again.
+
 /** The element that names the run and version of the page: our own run, or the work area of a class-style app. */
 function shown(): HTMLElement | null {
   const run = currentRun() ?? byId("explicit");
@@ -36,12 +38,17 @@ export function changed(run: string, version: number, by: string | null): void {
   }
 }
 
-/** The page shows a job otherwise than it stands. What is typed in is left alone: the next answer shows it. */
+/** The page shows a job otherwise than it stands. */
 export function stale(): void {
+  if (shown()?.id !== "explicit") whenAnswered();
+}
+
+/** Follow once every answer has come. What is typed in is left alone: the next answer shows it. */
+function whenAnswered(): void {
   const page = shown();
-  if (!page || page.id === "explicit") return;
-  if (isWaiting()) setTimeout(stale, 150);
-  else if (!isTyped(page)) void refresh();
+  if (!page) return;
+  if (isWaiting()) setTimeout(whenAnswered, 150);
+  else if (!isTyped(place(page))) void refresh();
 }
 
 function tell(words: string): void {
@@ -72,6 +79,7 @@ async function morph(): Promise<void> {
   const run = currentRun();
   if (!answer?.ok || !run) return;
   const text = await answer.text();
+  if (isWaiting()) return whenAnswered(); // The answer to a click needs its place, and may show more than this.
   const hadFocus = run.contains(document.activeElement);
   Idiomorph.morph(run, text, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: keeping });
   const now = byId("run");
@@ -93,8 +101,8 @@ async function redraw(page: HTMLElement): Promise<void> {
   const focused = document.activeElement as HTMLElement | null;
   const name = focused && cells.contains(focused) ? focused.getAttribute("name") : null;
   const settled = new Promise((resolve) => document.addEventListener("htmx:afterSettle", resolve, { once: true }));
-  await htmx.ajax("get", `/-/runs/${page.dataset["run"]}`, { target: cells, swap: "outerHTML" });
-  if (cells.isConnected) return; // It did not come; the socket tells again.
+  await htmx.ajax("get", NEWS + page.dataset["run"], { target: cells, swap: "outerHTML" });
+  if (cells.isConnected) return; // It did not come, or not in time; the socket tells again.
   await settled;
   // What the plugin marks with `autofocus` took the focus; it belongs to whoever had it.
   const same = name && place(page).querySelector<HTMLElement>(`[name="${CSS.escape(name)}"]`);
@@ -102,7 +110,17 @@ async function redraw(page: HTMLElement): Promise<void> {
   if (heir && heir !== document.activeElement) heir.focus({ preventScroll: true });
 }
 
+/** What another tab did gives way to the answer to a click of this one, which needs its place and may show more. */
+function giveWay(event: Event): void {
+  const { requestConfig } = (event as CustomEvent<{ requestConfig?: { path: string } }>).detail;
+  if (!requestConfig?.path.startsWith(NEWS) || !isWaiting(1)) return;
+  event.preventDefault();
+  event.stopPropagation(); // Nobody may take the version it names for the one that is shown.
+  whenAnswered();
+}
+
 export function startChanges(): void {
+  window.addEventListener("htmx:beforeOnLoad", giveWay, true);
   document.addEventListener("htmx:afterSettle", (event) => {
     const target = (event as CustomEvent<{ target?: HTMLElement }>).detail.target;
     const page = shown();

@@ -18,9 +18,9 @@ interface HtmxDetail {
 let underWay = 0;
 let writing: HTMLElement | null = null; // Where somebody wrote beside the run as an answer came, which must not call them away.
 
-/** Whether an answer about the run is still to come. */
-export function isWaiting(): boolean {
-  return underWay > 0;
+/** Whether an answer about the run is still to come, beside as many as the caller awaits itself. */
+export function isWaiting(own = 0): boolean {
+  return underWay > own;
 }
 
 const on = (name: string, handle: (detail: HtmxDetail, event: Event) => void): void =>

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.conftest import Person, person
 from tests.e2e.test_access import findings
@@ -122,6 +122,26 @@ def test_untouched_page_shows_what_another_tab_did(ann: Person) -> None:
     expect(page.get_by_role("button", name="Finalize")).to_be_visible()
     for tab in (page, other):
         expect(tab.locator(".notice-line")).to_have_count(0)
+
+
+def test_answer_of_a_click_is_shown_though_the_page_was_about_to_follow_another_tab(ann: Person) -> None:
+    page = begun(ann)
+    other = ann.tab()
+    other.goto(page.url)
+    asked: list[Route] = []
+    sent: list[Route] = []
+    page.route("**/-/runs/*", lambda route: asked.append(route))  # noqa: PLW0108 - it wants a function
+    with page.expect_request("**/-/runs/*"):
+        answered(other, "Theirs")
+    page.route("**/step_01_submit*", lambda route: sent.append(route))  # noqa: PLW0108 - it wants a function
+    name(page).fill("Mine")
+    with page.expect_request("**/step_01_submit*"):
+        name(page).press("Enter")
+    with page.expect_response("**/-/runs/*"):
+        asked[0].continue_()
+    sent[0].continue_()
+    expect(page.locator(".versus")).to_contain_text("Mine")
+    expect(page.locator(".versus")).to_contain_text("Theirs")
 
 
 def test_page_that_is_brought_up_to_date_leaves_the_focus_where_it_was(ann: Person) -> None:

@@ -95,6 +95,26 @@ def test_conflict_page_continues_in_a_copy(ann: Person) -> None:
     expect(page.locator(".restored")).to_have_count(0)  # It went along.
 
 
+def test_answer_of_a_click_is_shown_though_the_page_was_about_to_follow_another_tab(ann: Person) -> None:
+    first = ann.start("hello")
+    second = opened(ann, first.url)
+    asked: list[Route] = []
+    sent: list[Route] = []
+    second.route(first.url, lambda route: asked.append(route))  # noqa: PLW0108 - it wants a function
+    second.route("**/steps/name", lambda route: sent.append(route))  # noqa: PLW0108 - it wants a function
+    with second.expect_request(first.url):
+        first.get_by_label("Name", exact=True).fill("Theirs")
+        first.keyboard.press("Enter")
+    second.get_by_label("Name", exact=True).fill("Mine")
+    with second.expect_request("**/steps/name"):
+        second.keyboard.press("Enter")
+    with second.expect_response(first.url):
+        asked[0].continue_()
+    sent[0].continue_()
+    expect(second.locator(".versus")).to_contain_text("Mine")
+    expect(second.locator(".versus")).to_contain_text("Theirs")
+
+
 def test_conflict_page_stays_when_the_run_changes_once_more(ann: Person) -> None:
     page, other = in_conflict(ann), ann.page
     asked: list[str] = []
