@@ -5,10 +5,10 @@ import { Idiomorph } from "idiomorph";
 import { isDirty, restore } from "./drafts";
 import { dressAll, filled, keeping } from "./needs";
 import { byId, currentRun, dismiss, notify } from "./page";
-import { isWaiting } from "./requests";
+import { askedUntilNow, isWaiting } from "./requests";
 import { tab } from "./tab";
 
-const NEWS = "/-/runs/"; // Where the cells of a class-style run are asked for again.
+let redrawn = 0; // What this page had asked for when it last asked for the cells of a class-style run again.
 
 /** The element that names the run and version of the page: our own run, or the work area of a class-style app. */
 function shown(): HTMLElement | null {
@@ -46,7 +46,7 @@ export function stale(): void {
 /** Follow once every answer has come. What is typed in is left alone: the next answer shows it. */
 function whenAnswered(): void {
   const page = shown();
-  if (!page) return;
+  if (!page || place(page).classList.contains("conflict")) return;
   if (isWaiting()) setTimeout(whenAnswered, 150);
   else if (!isTyped(place(page))) void refresh();
 }
@@ -75,11 +75,13 @@ async function refresh(): Promise<void> {
 /** Bring the run up to date without moving anything that did not change. */
 async function morph(): Promise<void> {
   const headers = { "HX-Request": "true", "X-Pipulate-Tab": tab() };
+  const before = askedUntilNow();
   const answer = await fetch(location.href, { headers }).catch(() => null); // The socket tells again when it is back.
   const run = currentRun();
   if (!answer?.ok || !run) return;
   const text = await answer.text();
-  if (isWaiting()) return whenAnswered(); // The answer to a click needs its place, and may show more than this.
+  // The answer to a click made meanwhile needs its place, or has it already, and may show more than this.
+  if (askedUntilNow() !== before) return whenAnswered();
   const hadFocus = run.contains(document.activeElement);
   Idiomorph.morph(run, text, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: keeping });
   const now = byId("run");
@@ -94,6 +96,11 @@ async function morph(): Promise<void> {
   }
 }
 
+/** The address of the cells of a class-style run. */
+function cellsOf(page: HTMLElement): string {
+  return `/-/runs/${page.dataset["run"]}`;
+}
+
 /** Bring the cells of a class-style app up to date as its own buttons do, so that its ids, targets and scripts hold. */
 async function redraw(page: HTMLElement): Promise<void> {
   const cells = place(page);
@@ -101,7 +108,9 @@ async function redraw(page: HTMLElement): Promise<void> {
   const focused = document.activeElement as HTMLElement | null;
   const name = focused && cells.contains(focused) ? focused.getAttribute("name") : null;
   const settled = new Promise((resolve) => document.addEventListener("htmx:afterSettle", resolve, { once: true }));
-  await htmx.ajax("get", NEWS + page.dataset["run"], { target: cells, swap: "outerHTML" });
+  const news = htmx.ajax("get", cellsOf(page), { target: cells, swap: "outerHTML" });
+  redrawn = askedUntilNow();
+  await news;
   if (cells.isConnected) return; // It did not come, or not in time; the socket tells again.
   await settled;
   // What the plugin marks with `autofocus` took the focus; it belongs to whoever had it.
@@ -110,10 +119,11 @@ async function redraw(page: HTMLElement): Promise<void> {
   if (heir && heir !== document.activeElement) heir.focus({ preventScroll: true });
 }
 
-/** What another tab did gives way to the answer to a click of this one, which needs its place and may show more. */
+/** What another tab did gives way to the answer to a click made meanwhile, as `morph` does. */
 function giveWay(event: Event): void {
   const { requestConfig } = (event as CustomEvent<{ requestConfig?: { path: string } }>).detail;
-  if (!requestConfig?.path.startsWith(NEWS) || !isWaiting(1)) return;
+  const page = byId("explicit");
+  if (!page || requestConfig?.path !== cellsOf(page) || askedUntilNow() === redrawn) return;
   event.preventDefault();
   event.stopPropagation(); // Nobody may take the version it names for the one that is shown.
   whenAnswered();

@@ -16,11 +16,17 @@ interface HtmxDetail {
 }
 
 let underWay = 0;
+let asked = 0;
 let writing: HTMLElement | null = null; // Where somebody wrote beside the run as an answer came, which must not call them away.
 
-/** Whether an answer about the run is still to come, beside as many as the caller awaits itself. */
-export function isWaiting(own = 0): boolean {
-  return underWay > own;
+/** Whether an answer about the run is still to come. */
+export function isWaiting(): boolean {
+  return underWay > 0;
+}
+
+/** How often this page asked for something until now. */
+export function askedUntilNow(): number {
+  return asked;
 }
 
 const on = (name: string, handle: (detail: HtmxDetail, event: Event) => void): void =>
@@ -100,6 +106,7 @@ export function startRequests(): void {
   on("htmx:beforeSend", ({ elt, xhr }) => {
     if (elt.dataset["job"]) return; // News of a job answer nobody's click.
     underWay += 1;
+    asked += 1;
     // htmx says nothing to the page of an answer whose element is gone by then; the request itself always does.
     xhr.addEventListener("loadend", () => {
       underWay -= 1;

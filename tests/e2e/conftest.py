@@ -80,7 +80,9 @@ def watch(page: Page, address: str, problems: list[str]) -> None:
 
     def on_console(message: Any) -> None:
         refused = "Content Security Policy" in message.text or "Refused" in message.text
-        if refused or (message.type == "error" and "Failed to load resource" not in message.text):
+        # A search that goes on before the last answer came is no error; what failed otherwise has a line of its own.
+        given_up = message.text.startswith(("htmx:afterRequest", "htmx:sendAbort", "Failed to load resource"))
+        if refused or (message.type == "error" and not given_up):
             problems.append(f"console: {message.text}")
 
     def on_request(request: Any) -> None:
