@@ -5,7 +5,7 @@ import { Idiomorph } from "idiomorph";
 import { isDirty, restore } from "./drafts";
 import { dressAll, filled, keeping } from "./needs";
 import { byId, currentRun, dismiss, notify } from "./page";
-import { askedUntilNow, isWaiting } from "./requests";
+import { askedUntilNow, asksByItself, isWaiting } from "./requests";
 import { tab } from "./tab";
 
 let redrawn = 0; // What this page had asked for when it last asked for the cells of a class-style run again.
@@ -119,11 +119,13 @@ async function redraw(page: HTMLElement): Promise<void> {
   if (heir && heir !== document.activeElement) heir.focus({ preventScroll: true });
 }
 
-/** What another tab did gives way to the answer to a click made meanwhile, as `morph` does. */
+/** What comes without a click gives way to the answer to a click that was made meanwhile, as `morph` does. */
 function giveWay(event: Event): void {
-  const { requestConfig } = (event as CustomEvent<{ requestConfig?: { path: string } }>).detail;
+  const { elt, requestConfig } = (event as CustomEvent<{ elt: HTMLElement; requestConfig?: { path: string } }>).detail;
   const page = byId("explicit");
-  if (!page || requestConfig?.path !== cellsOf(page) || askedUntilNow() === redrawn) return;
+  const isNews = page !== null && requestConfig?.path === cellsOf(page);
+  const isLate = isNews ? askedUntilNow() !== redrawn : asksByItself(elt) && isWaiting();
+  if (!isLate) return;
   event.preventDefault();
   event.stopPropagation(); // Nobody may take the version it names for the one that is shown.
   whenAnswered();

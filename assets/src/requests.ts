@@ -29,6 +29,11 @@ export function askedUntilNow(): number {
   return asked;
 }
 
+/** Whether an element asks without a click, for how something stands. */
+export function asksByItself(element: HTMLElement): boolean {
+  return Boolean(element.dataset["job"]) || (element.getAttribute("hx-trigger") ?? "").startsWith("every ");
+}
+
 const on = (name: string, handle: (detail: HtmxDetail, event: Event) => void): void =>
   document.addEventListener(name, (event) => handle((event as CustomEvent<HtmxDetail>).detail, event));
 
@@ -104,7 +109,7 @@ export function startRequests(): void {
     if (headers) headers["X-Pipulate-Tab"] = tab();
   });
   on("htmx:beforeSend", ({ elt, xhr }) => {
-    if (elt.dataset["job"]) return; // News of a job answer nobody's click.
+    if (asksByItself(elt)) return; // It answers nobody's click.
     underWay += 1;
     asked += 1;
     // htmx says nothing to the page of an answer whose element is gone by then; the request itself always does.
@@ -143,7 +148,7 @@ export function startRequests(): void {
   });
   on("htmx:responseError", ({ elt, xhr }) => complain(elt, reasonOf(xhr)));
   on("htmx:sendError", ({ elt }) => {
-    if (elt.getAttribute("hx-trigger")?.startsWith("every ")) return; // It asks again by itself.
+    if (asksByItself(elt)) return; // It asks again.
     complain(elt, "The server does not answer. What you typed is still here; press the button again when it is back.");
   });
   on("htmx:afterSettle", ({ target, elt }) => {

@@ -135,6 +135,23 @@ def test_page_follows_what_happens_elsewhere_after_news_came_too_late(somebody: 
     expect(page.locator("#step-words")).to_contain_text("Wordstwo")
 
 
+def test_answer_of_a_click_has_its_place_though_news_of_the_job_came_before_it(somebody: Person, folder: Path) -> None:
+    page = _begin(somebody)
+    asked: list[Route] = []
+    sent: list[Route] = []
+    page.route("**/steps/letters/job", lambda route: asked.append(route))  # noqa: PLW0108 - it wants a function
+    page.route("**/steps/letters/stop", lambda route: sent.append(route))  # noqa: PLW0108 - it wants a function
+    with page.expect_request("**/steps/letters/job"):
+        _go(folder, "one")
+    with page.expect_request("**/steps/letters/stop"):
+        page.get_by_role("button", name="Stop").click()
+    with page.expect_response("**/steps/letters/job"):
+        asked[0].continue_()
+    page.unroute("**/steps/letters/job")
+    sent[0].continue_()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
 def test_job_that_fails_says_what_its_author_needs(somebody: Person, folder: Path) -> None:
     _go(folder, "one")
     page = _begin(somebody, "one wrong")

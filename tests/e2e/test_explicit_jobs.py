@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e.conftest import Person, person
 from tests.e2e.test_access import findings
@@ -117,6 +117,7 @@ def ann(browser: Browser, server: Server) -> Iterator[Person]:
 def test_job_is_followed_stopped_started_again_and_the_chain_goes_on(ann: Person, server: Server) -> None:
     page = ann.page
     page.goto(f"{server.address}/works")
+    page.locator("input[name=pipeline_id]").fill("followed")
     page.locator("input[name=pipeline_id]").press("Enter")
     page.get_by_role("button", name="Begin").click()
     cell = page.locator("#explicit")
@@ -140,6 +141,28 @@ def test_job_is_followed_stopped_started_again_and_the_chain_goes_on(ann: Person
         expect(each.get_by_role("heading", name="The last step")).to_be_visible()
         expect(each.locator("#explicit")).to_contain_text("Sum: 42")
         assert each.locator("#step_01[hx-trigger^=every]").count() == 0
+
+
+def test_answer_of_a_click_has_its_place_though_the_cell_was_asking_anew(ann: Person, server: Server) -> None:
+    page = ann.page
+    page.goto(f"{server.address}/works")
+    for path in server.folder.glob("go?"):
+        path.unlink()
+    page.locator("input[name=pipeline_id]").fill("asking")
+    page.locator("input[name=pipeline_id]").press("Enter")
+    asked: list[Route] = []
+    sent: list[Route] = []
+    page.route("**/works/step_01", lambda route: asked.append(route))  # noqa: PLW0108 - it wants a function
+    page.route("**/steps/step_01/stop", lambda route: sent.append(route))  # noqa: PLW0108 - it wants a function
+    with page.expect_request("**/works/step_01"):
+        page.get_by_role("button", name="Begin").click()
+    with page.expect_request("**/steps/step_01/stop"):
+        page.get_by_role("button", name="Stop").click()
+    with page.expect_response("**/works/step_01"):
+        asked[0].continue_()
+    page.unroute("**/works/step_01")
+    sent[0].continue_()
+    expect(page.locator("#explicit")).to_contain_text("Stopped.")
 
 
 def test_what_a_live_view_drew_stays_through_swaps_and_reloads(ann: Person, server: Server) -> None:

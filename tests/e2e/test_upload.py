@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_large_file_shows_how_far_it_is_can_be_stopped_and_is_there_after_a_relo
     page.get_by_label("File", exact=True).set_input_files(large)
     line = page.locator(".uploads li.sending")
     expect(line).to_contain_text("of 12.0 MB")
-    expect(line.get_by_role("progressbar", name="Sending large.bin")).to_have_js_property("value", 1, timeout=20_000)
+    expect(line.get_by_role("progressbar", name="Sending large.bin")).to_have_attribute("value", re.compile("[1-9]"))
     page.get_by_role("button", name="Continue").last.click()
     expect(page.get_by_text("A file is still on its way.")).to_be_visible()
     page.get_by_role("button", name="Cancel large.bin").click()
