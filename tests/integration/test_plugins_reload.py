@@ -338,6 +338,21 @@ async def test_new_file_has_a_page_and_a_removed_one_has_none(tmp_path: Path) ->
 
 
 @pytest.mark.anyio
+async def test_address_of_a_run_leads_to_it_though_its_app_was_removed(tmp_path: Path) -> None:
+    async with site(tmp_path) as (browser, folder, _):
+        (folder / "fresh.py").write_text(app("fresh", "Fresh"))
+        await comes(browser, "/fresh", "Fresh")
+        address = (await browser.post("/fresh", {"key": "north", "offered": ""})).headers["location"]
+        (folder / "fresh.py").unlink()
+        await comes(browser, "/fresh", status=404)
+        answer = await browser.get(address)
+        assert answer.status == 303
+        assert "is not installed" in (await browser.get(answer.headers["location"])).text
+        assert (await browser.get("/fresh/south")).status == 404
+        assert (await browser.get("/hello/north")).status == 404
+
+
+@pytest.mark.anyio
 async def test_page_of_a_broken_file_says_what_is_wrong_and_the_first_page_names_it(tmp_path: Path) -> None:
     async with site(tmp_path) as (browser, folder, _):
         (folder / "shown.py").write_text("import no_such_module_at_all\n")

@@ -125,6 +125,8 @@ async def _start(visit: Visit, plugin: Plugin) -> Response:
 
 async def run(visit: Visit) -> Response:
     """Return the page of a run, as it is or as it was at a version."""
+    if visit.request.path_params["module"] not in visit.site.plugins.table.by_module:
+        return await _without_app(visit)
     plugin = _plugin(visit)
     if isinstance(plugin.app, ExplicitApp) and visit.query_number("version") is None:
         return await explicit.page(visit, plugin, visit.request.path_params["key"])
@@ -132,6 +134,15 @@ async def run(visit: Visit) -> Response:
         return await _not_ready(visit, plugin)
     row = await visit.site.db.read(lookups.by_key, plugin.app.name, visit.request.path_params["key"], visit.who.actor)
     return await _show(visit, row.id)
+
+
+async def _without_app(visit: Visit) -> Response:
+    """Send an old address on to the run it was of: its app is gone, it is not."""
+    key = visit.request.path_params["key"]
+    row = await visit.site.db.read(lookups.newest_with_key, key, visit.who.actor)
+    if visit.site.landing_of(row.app) is not None:
+        raise HTTPException(404)  # Another app has a run of this name.
+    return RedirectResponse(visit.site.address_of(row), 303)
 
 
 async def run_by_id(visit: Visit) -> Response:
