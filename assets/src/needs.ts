@@ -82,12 +82,13 @@ export function filled(root: ParentNode): void {
 
 /**
  * How a refresh leaves alone what scripts have put into the page: elements with `data-own`, attributes in
- * `pipulateKeeps`, and places of live views that something was drawn in.
+ * `pipulateKeeps`, and places of live views that something was drawn in; and what somebody has opened or closed.
  */
 export const keeping = {
   beforeNodeRemoved: (node: Node): boolean => !isOwn(node),
   beforeNodeMorphed: (node: Node, next: Node): boolean => !isOwn(node) && !isDrawn(node, next),
-  beforeAttributeUpdated: (name: string, element: Element): boolean => !element.pipulateKeeps?.includes(name),
+  beforeAttributeUpdated: (name: string, element: Element): boolean =>
+    !element.pipulateKeeps?.includes(name) && !(name === "open" && element instanceof HTMLDetailsElement),
 };
 
 function isOwn(node: Node): boolean {

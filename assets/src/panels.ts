@@ -51,10 +51,8 @@ function onClick(event: MouseEvent): void {
   if (at.closest("[data-toggles=assistant]")) toggleAssistant();
   const unfold = at.closest<HTMLElement>("[data-unfold]");
   if (unfold) {
-    const folded = unfold.parentElement?.firstElementChild;
-    const isOpen = folded?.classList.toggle("unfolded") ?? false;
-    unfold.textContent = isOpen ? "Show less" : "Show all";
-    unfold.setAttribute("aria-expanded", String(isOpen));
+    unfold.pipulateKeeps = ["aria-expanded"];
+    unfold.setAttribute("aria-expanded", String(unfold.getAttribute("aria-expanded") !== "true"));
   }
   closeMenus(at.closest("details[data-menu]"));
   if (at instanceof HTMLDialogElement && at.open) at.close(); // A click beside a modal dialog is a click on it.

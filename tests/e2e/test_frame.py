@@ -103,7 +103,15 @@ def test_long_result_is_folded_until_it_is_asked_for(ann: Person) -> None:
     show = page.locator("#step-all").get_by_role("button", name="Show all")
     expect(show).to_have_attribute("aria-expanded", "false")
     show.click()
-    expect(page.locator("#step-all").get_by_role("button", name="Show less")).to_be_visible()
+    less = page.locator("#step-all").get_by_role("button", name="Show less")
+    expect(less).to_be_visible()
+    other = ann.tab()
+    other.goto(page.url)
+    other.locator("#step-more").get_by_role("button", name="Continue").click()
+    expect(page.locator("#step-more")).to_contain_text("No")
+    expect(less).to_have_attribute("aria-expanded", "true")  # A change elsewhere folds nothing together.
+    less.click()
+    expect(show).to_be_visible()
 
 
 def test_profile_keeps_its_runs_to_itself(ann: Person) -> None:

@@ -420,6 +420,24 @@ async def test_what_is_sent_right_after_the_start_waits_for_the_apps(tmp_path: P
 
 
 @pytest.mark.anyio
+async def test_command_for_an_app_that_is_being_imported_waits_for_it(tmp_path: Path) -> None:
+    async with running(tmp_path, reload=True) as application:
+        with cleaned(tmp_path) as gate:
+            await is_watched(tmp_path / "plugins", application.site.plugins)
+            (tmp_path / "plugins" / "slow.py").write_text("import gate\ngate.wait()\n" + app("slow"))
+            await until(gate.begun.is_set)
+            browser = Browser(application)
+            secret: dict[str, str | None] = {"authorization": f"Bearer {application.capability.secret}"}
+            secret |= dict.fromkeys(("cookie", "origin", "sec-fetch-site"))
+            sent = {"app": "slow", "cron": "0 7 * * 1", "zone": "Europe/Berlin", "answers": '{"ask": {"x": ["1"]}}'}
+            sending = asyncio.create_task(browser.post("/-/control/schedule", sent, headers=secret))
+            done, _ = await asyncio.wait({sending}, timeout=0.3)
+            assert done == set()
+            gate.go.set()
+            assert (await sending).status == 200
+
+
+@pytest.mark.anyio
 async def test_run_of_an_app_that_is_not_there_says_so_and_keeps_what_was_typed(tmp_path: Path) -> None:
     async with running(tmp_path) as application:
         browser = Browser(application)

@@ -227,9 +227,10 @@ def fold(content: Html, *, is_long: bool) -> Html:
         return div(content, class_="result")
     return div(
         div(content, class_="folded"),
-        button("Show all", type="button", class_="quiet", data_unfold=True, aria_expanded="false"),
+        button(span("Show all"), span("Show less"), type="button", class_="quiet", data_unfold=True,
+               aria_expanded="false"),
         class_="result",
-    )
+    )  # fmt: skip
 
 
 def number(value: Any) -> str:

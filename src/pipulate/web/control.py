@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,8 @@ from pipulate.web.guard import OPEN
 from pipulate.web.jobs import cancelled, retried
 from pipulate.web.site import Visit
 from pipulate.workflows.unattended import refuse_incomplete, sealed_answers
+
+_LOADS_S = 20.0
 
 
 def _answers(command: Callable[[Visit], Awaitable[Any]]) -> Callable[[Visit], Awaitable[Response]]:
@@ -86,6 +89,9 @@ async def schedule(visit: Visit) -> Any:
     """Put an app on a schedule; the answers come as JSON: step -> field -> texts."""
     site, app = visit.site, await visit.text("app")
     workflow = site.engine.catalog.get(app)
+    if workflow is None and not site.plugins.wait_loaded(0):  # Right after the start, or after its file was saved.
+        await asyncio.get_running_loop().run_in_executor(None, site.plugins.wait_loaded, _LOADS_S)
+        workflow = site.engine.catalog.get(app)
     if workflow is None:
         raise ScheduleRefusedError("app", f"There is no app {app!r} that steps can be answered for by itself.")
     answers = sealed_answers(workflow, json.loads(await visit.text("answers") or "{}"))
