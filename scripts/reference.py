@@ -20,14 +20,14 @@ import click
 from pydantic import AwareDatetime, BaseModel, EmailStr, HttpUrl, SecretStr, create_model
 from pydantic.fields import FieldInfo
 
-import pipulate.workflows.fields
+import pipulate.fields
 from pipulate import errors
 from pipulate.builtin import gallery_fields, gallery_live, gallery_results
 from pipulate.cli import EPILOG, cli
+from pipulate.fields.files import File
 from pipulate.settings import PREFIX, SHARED, Settings
 from pipulate.web.errors import status_of
 from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
-from pipulate.workflows.files import File
 from pipulate.workflows.findings import CODES
 from pipulate.workflows.views import of_pandas, of_polars, preview, tables
 from pipulate.workflows.views.parts import EXACT, LIBRARIES, Kind
@@ -444,10 +444,10 @@ def fields_page() -> str:
 
 def _looks(code: str) -> str:
     """Return what a field of an annotation looks like, in words."""
-    names = {**vars(pipulate.workflows.fields), **_NAMES}
+    names = {**vars(pipulate.fields), **_NAMES}
     annotation = eval(code.replace("max_files=5", "max_files=1"), names)  # noqa: S307 - the constants above
     model = create_model("Model", x=(annotation, ...))
-    return _WIDGETS[pipulate.workflows.fields.describe("x", model.model_fields["x"]).widget]
+    return _WIDGETS[pipulate.fields.describe("x", model.model_fields["x"]).widget]
 
 
 def function(_run: object) -> list[int]:

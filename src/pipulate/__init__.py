@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipulate._version import __version__
 
 if TYPE_CHECKING:
-    from pipulate.jobs.doing import Job
-    from pipulate.workflows.definition import Step, Workflow
-    from pipulate.workflows.fields import (
+    from pipulate.fields import (
         Accept,
         Choices,
         CodeEditor,
@@ -39,7 +37,9 @@ if TYPE_CHECKING:
         Switch,
         TextArea,
     )
-    from pipulate.workflows.files import File, Files
+    from pipulate.fields.files import File, Files
+    from pipulate.jobs.doing import Job
+    from pipulate.workflows.definition import Step, Workflow
     from pipulate.workflows.handed import Messages, Profile, Progress, User
     from pipulate.workflows.markup import Markdown
     from pipulate.workflows.run import Earlier, Run
@@ -84,38 +84,38 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Accept": "workflows.fields",
-    "Choices": "workflows.fields",
+    "Accept": "fields",
+    "Choices": "fields",
     "Code": "workflows.views.kinds",
-    "CodeEditor": "workflows.fields",
-    "Colour": "workflows.fields",
-    "DateRange": "workflows.fields",
+    "CodeEditor": "fields",
+    "Colour": "fields",
+    "DateRange": "fields",
     "Earlier": "workflows.run",
-    "FieldError": "workflows.fields",
-    "FieldsOf": "workflows.fields",
-    "File": "workflows.files",
-    "Files": "workflows.files",
-    "Help": "workflows.fields",
-    "Hidden": "workflows.fields",
+    "FieldError": "fields",
+    "FieldsOf": "fields",
+    "File": "fields.files",
+    "Files": "fields.files",
+    "Help": "fields",
+    "Hidden": "fields",
     "Job": "jobs.doing",
-    "Label": "workflows.fields",
+    "Label": "fields",
     "Markdown": "workflows.markup",
-    "MarkdownEditor": "workflows.fields",
+    "MarkdownEditor": "fields",
     "Mermaid": "workflows.views.kinds",
     "Messages": "workflows.handed",
     "Picture": "workflows.views.kinds",
-    "Placeholder": "workflows.fields",
+    "Placeholder": "fields",
     "Profile": "workflows.handed",
     "Progress": "workflows.handed",
-    "Radios": "workflows.fields",
-    "Range": "workflows.fields",
+    "Radios": "fields",
+    "Range": "fields",
     "Run": "workflows.run",
     "SandboxedHtml": "workflows.views.kinds",
-    "Search": "workflows.fields",
-    "Slider": "workflows.fields",
+    "Search": "fields",
+    "Slider": "fields",
     "Step": "workflows.definition",
-    "Switch": "workflows.fields",
-    "TextArea": "workflows.fields",
+    "Switch": "fields",
+    "TextArea": "fields",
     "User": "workflows.handed",
     "Workflow": "workflows.definition",
 }

@@ -529,7 +529,7 @@ async def test_purge_takes_uploads_and_files_along(browser: Browser) -> None:
 
 
 async def test_names_of_any_kind_never_leave_their_place() -> None:
-    from pipulate.workflows.files import plain_name
+    from pipulate.fields.files import plain_name
 
     @given(st.text(max_size=400))
     @settings(max_examples=300)

@@ -12,11 +12,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, EmailStr, HttpUrl, SecretStr
 
-from pipulate import Choices, CodeEditor, Colour, DateRange, MarkdownEditor, Range, Search, Slider, Switch, TextArea
+from pipulate import (
+    Choices,
+    CodeEditor,
+    Colour,
+    DateRange,
+    MarkdownEditor,
+    Range,
+    Search,
+    Slider,
+    Switch,
+    TextArea,
+    forms,
+)
 from pipulate.errors import InvalidAnswersError
+from pipulate.fields import options_from
 from pipulate.ui.forms import fields_of, texts_of
-from pipulate.workflows import forms
-from pipulate.workflows.fields import options_from
 from tests.unit.ui.test_html import Parsed
 from tests.unit.workflows.test_field_types import stepping
 

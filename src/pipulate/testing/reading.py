@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, overload
 
 from pipulate.errors import PipulateError
+from pipulate.fields.files import File, Files
 from pipulate.security.capability import OWNER
 from pipulate.storage import messages
 from pipulate.testing.errors import PlayError, WrongStepError
@@ -13,7 +14,6 @@ from pipulate.testing.store import Entry
 from pipulate.testing.tab import Tab
 from pipulate.workflows.definition import Step
 from pipulate.workflows.engine import Who
-from pipulate.workflows.files import File, Files
 from pipulate.workflows.run import Run
 from pipulate.workflows.work import RunView
 

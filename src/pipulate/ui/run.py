@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipulate.fields import Option
 from pipulate.storage import jobs
 from pipulate.storage.journal import StepValue
 from pipulate.ui import job
@@ -44,7 +45,6 @@ from pipulate.ui.uploads import UploadForm
 from pipulate.ui.words import clock_time, moment, person
 from pipulate.workflows.asking import JobView
 from pipulate.workflows.definition import Step
-from pipulate.workflows.fields import Option
 from pipulate.workflows.plan import Slot
 from pipulate.workflows.run import SKIPPED, Run
 from pipulate.workflows.work import Failure, RunView

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipulate.fields import FormField
 from pipulate.storage.uploads import Limits
 from pipulate.ui.html import Html, button, div, input_, label, li, small, span, ul
 from pipulate.ui.words import size_in_words
-from pipulate.workflows.fields import FormField
 from pipulate.workflows.uploads import in_words
 
 

@@ -24,6 +24,7 @@ from pipulate.errors import (
     StepFailedError,
     UnknownStepError,
 )
+from pipulate.fields import labels
 from pipulate.ui.conflict import Conflict, conflict_section
 from pipulate.ui.forms import open_texts, texts_of
 from pipulate.ui.job import news
@@ -32,7 +33,6 @@ from pipulate.web.explicit_run import class_style_job, order
 from pipulate.web.runpage import WAIT_S, asked_again, described, elsewhere, gone_on, refreshed, whole
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows.definition import Step
-from pipulate.workflows.fields import labels
 from pipulate.workflows.uploads import Offers, asks_for_files, offered, started_with
 from pipulate.workflows.work import RunView, installed
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from pipulate.fields.files import UNKNOWN_TYPE, guessed, plain_name
 from pipulate.storage import lookups, transfer
 from pipulate.storage.blobs import writing
 from pipulate.storage.database import Transaction
@@ -20,7 +21,6 @@ from pipulate.storage.folder import Layout
 from pipulate.storage.transfer import Outgoing
 from pipulate.ui.files import PREVIEW_BYTES, file_preview
 from pipulate.web.site import Visit, part
-from pipulate.workflows.files import UNKNOWN_TYPE, guessed, plain_name
 
 SHOWN = frozenset({
     "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp", "application/pdf",

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from pipulate.fields.files import File, Files
+from pipulate.forms import in_words
 from pipulate.security.capability import OWNER
 from pipulate.storage import profiles
 from pipulate.ui.html import Html, join
 from pipulate.web.site import Visit
 from pipulate.workflows.definition import Workflow
-from pipulate.workflows.files import File, Files
-from pipulate.workflows.forms import in_words
 from pipulate.workflows.handed import Profile, User
 from pipulate.workflows.own import OwnRoute
 from pipulate.workflows.run import Run

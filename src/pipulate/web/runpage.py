@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pipulate._ids import new_id
 from pipulate.errors import StepFailedError
+from pipulate.fields import leaves
 from pipulate.storage import profiles
 from pipulate.storage.ledger import RunRow
 from pipulate.ui.forms import again, texts_of
@@ -23,7 +24,6 @@ from pipulate.web.own import assets_of
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows import plan
 from pipulate.workflows.definition import Step
-from pipulate.workflows.fields import leaves
 from pipulate.workflows.plan import Slot
 from pipulate.workflows.uploads import Offers, offered, started_with
 from pipulate.workflows.work import RunView

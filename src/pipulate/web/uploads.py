@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pipulate.errors import UploadRefusedError, UploadTooLargeError
+from pipulate.fields import FormField, leaves
 from pipulate.ui.uploads import held_file
 from pipulate.web import actions
 from pipulate.web.errors import status_of
@@ -17,7 +18,6 @@ from pipulate.web.multipart import Form, Text
 from pipulate.web.runpage import asked_again
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows.definition import Step
-from pipulate.workflows.fields import FormField, leaves
 from pipulate.workflows.uploads import Sent
 from pipulate.workflows.work import RunView, installed
 

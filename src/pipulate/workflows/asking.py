@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipulate._threads import Threads
+from pipulate.fields import Option, options_from
+from pipulate.fields.dynamic import expanded
 from pipulate.storage import jobs
 from pipulate.storage.jobs import JobRow
 from pipulate.workflows import values
 from pipulate.workflows.definition import Step
-from pipulate.workflows.fields import Option, options_from
-from pipulate.workflows.fields.dynamic import expanded
 from pipulate.workflows.plan import Slot
 from pipulate.workflows.run import Run
 from pipulate.workflows.work import Failure, RunView, Work, failed

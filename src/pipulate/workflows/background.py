@@ -26,6 +26,7 @@ from pipulate.errors import (
     StepResultError,
 )
 from pipulate.events import JobChanged
+from pipulate.fields.files import Files
 from pipulate.jobs.doing import Doing
 from pipulate.jobs.port import Jobs, Request, row_of
 from pipulate.jobs.stopping import Stopped
@@ -35,7 +36,6 @@ from pipulate.storage.ledger import Author, Written
 from pipulate.workflows import values
 from pipulate.workflows.asking import Asking, FormView, JobView
 from pipulate.workflows.definition import Step
-from pipulate.workflows.files import Files
 from pipulate.workflows.plan import Slot
 from pipulate.workflows.progressing import Progressing
 from pipulate.workflows.run import Run

@@ -26,10 +26,7 @@ from pydantic import (
 )
 
 from pipulate.errors import UnknownStepError
-from pipulate.jobs.doing import Job
-from pipulate.jobs.port import Options
-from pipulate.workflows.cached import Cached
-from pipulate.workflows.fields import (
+from pipulate.fields import (
     Choices,
     FieldsOf,
     FormField,
@@ -39,8 +36,11 @@ from pipulate.workflows.fields import (
     label_of,
     split,
 )
-from pipulate.workflows.fields.docstrings import docs
-from pipulate.workflows.files import Files, uploaded
+from pipulate.fields.docstrings import docs
+from pipulate.fields.files import Files, uploaded
+from pipulate.jobs.doing import Job
+from pipulate.jobs.port import Options
+from pipulate.workflows.cached import Cached
 from pipulate.workflows.findings import Finding, at
 from pipulate.workflows.handed import Messages, Profile, Progress, User
 from pipulate.workflows.order import order_findings

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from pipulate import forms
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
 from pipulate._log import get_logger
@@ -31,6 +32,7 @@ from pipulate.errors import (
     UnknownStepError,
 )
 from pipulate.events import Bus, Happening, MessagesAdded, RunChanged, StepProgressed
+from pipulate.fields.files import Files
 from pipulate.jobs.port import Jobs
 from pipulate.storage import journal, ledger, lifecycle, lookups, runs
 from pipulate.storage.database import Database
@@ -38,12 +40,11 @@ from pipulate.storage.files import FileStore
 from pipulate.storage.journal import Event
 from pipulate.storage.keys import check_key
 from pipulate.storage.ledger import Author, Written
-from pipulate.workflows import copying, forms, plan, reading, uploads
+from pipulate.workflows import copying, plan, reading, uploads
 from pipulate.workflows.asking import Asking, FormView
 from pipulate.workflows.background import Background
 from pipulate.workflows.cache import Held, RunCache
 from pipulate.workflows.definition import Step, Workflow
-from pipulate.workflows.files import Files
 from pipulate.workflows.plan import ALWAYS, Slot
 from pipulate.workflows.progressing import Progressing
 from pipulate.workflows.run import Run
@@ -261,7 +262,7 @@ class Engine:
                 submit_id = new_id()
         await self._refuse_early(view, step, seen)
         asked = await self._asking.asked(view, step)
-        answers = forms.taken(asked.step, typed, asked.options, view.state)
+        answers = forms.taken(asked.step, typed, asked.options, reading.given_before(asked.step, view.state))
         forms.refuse_unoffered(asked.step.fields, answers, asked.options)
         checked = await self._checked(asked.step, answers, await self._sent_files(view, who, asked.step, typed))
         task = Task(
@@ -291,7 +292,7 @@ class Engine:
             return False
         asked = await self._asking.asked(view, step)
         try:
-            answers = forms.taken(asked.step, typed, asked.options, view.state)
+            answers = forms.taken(asked.step, typed, asked.options, reading.given_before(asked.step, view.state))
             checked = await self._checked(asked.step, answers, await self._sent_files(view, who, asked.step, typed))
         except InvalidAnswersError:
             return False

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pipulate.errors import RunConflictError
 from pipulate.storage import journal, ledger, lookups
 from pipulate.storage.database import Transaction
@@ -31,6 +34,12 @@ def load_at(tx: Transaction, files: FileStore, run: str, owner: str, version: in
 def files_of(tx: Transaction, run: str) -> tuple[int, list[str]]:
     """Return the version of a run, and the names of its files."""
     return ledger.find(tx, run).version, lookups.files_of(tx, run)
+
+
+def given_before(step: Step[..., object], state: State) -> Mapping[str, Any] | None:
+    """Return the answers a step has in a state, or is offered again; None where there are none."""
+    old = state.steps.get(step.name) or (state.offers.get(step.name) if step.refill else None)
+    return old.data.get("input") if old else None
 
 
 def conflict(view: RunView, step: Step[..., object], seen: int, event: Event) -> RunConflictError:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from pipulate import forms
+from pipulate.fields.files import Files
 from pipulate.storage.journal import State, StepValue
-from pipulate.workflows import forms
-from pipulate.workflows.files import Files
 from pipulate.workflows.views import parts
 
 if TYPE_CHECKING:

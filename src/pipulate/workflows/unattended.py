@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from pipulate import forms
 from pipulate._clock import from_text, to_text
 from pipulate._ids import new_id
 from pipulate.errors import InvalidAnswersError, JobError, RunError, RunNotFoundError, ScheduleRefusedError
 from pipulate.events import Happening, JobChanged, RunChanged
+from pipulate.fields import FormField, labels, leaves
 from pipulate.jobs import crons
 from pipulate.jobs.doing import Doing
 from pipulate.jobs.scheduling import key_at
@@ -23,14 +25,12 @@ from pipulate.jobs.stopping import Stopped
 from pipulate.security.sealing import seal, unseal
 from pipulate.storage import jobs, lookups, scheduled, schedules
 from pipulate.storage.jobs import JobRow
-from pipulate.storage.journal import State
 from pipulate.storage.ledger import Author
 from pipulate.storage.schedules import Given, ScheduleRow
 from pipulate.storage.sealed import MARK, is_sealed
-from pipulate.workflows import background, forms
+from pipulate.workflows import background
 from pipulate.workflows.definition import Step, Workflow
 from pipulate.workflows.engine import Engine, Who
-from pipulate.workflows.fields import FormField, labels, leaves
 from pipulate.workflows.plan import Slot
 from pipulate.workflows.run import SKIPPED
 from pipulate.workflows.work import RunView, installed
@@ -310,7 +310,7 @@ def _refuse_wrong(step: Step[..., Any], given: Given) -> None:
     defaults = {each.name: each.default for each in step.fields if each.default is not None}
     typed = forms.texts_of(step.fields, defaults) | texts_from(given)
     try:
-        forms.validate(step, forms.taken(step, typed, {}, State()))
+        forms.validate(step, forms.taken(step, typed, {}, None))
     except InvalidAnswersError as error:
         said = _in_words(step, error)
         raise ScheduleRefusedError("input", f"“{step.title}” would not take its answers. {said}") from None

@@ -13,15 +13,15 @@ from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
 from pipulate._threads import Threads
 from pipulate.errors import InvalidAnswersError, PipulateError, UploadRefusedError
+from pipulate.fields import FormField, leaves
+from pipulate.fields.files import KEPT, is_named, plain_name, plain_type
+from pipulate.forms import Typed
 from pipulate.storage import lookups, uploads
 from pipulate.storage.blobs import Part
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.files import FileStore
 from pipulate.storage.ledger import Author
 from pipulate.storage.uploads import Limits, Upload, in_mb
-from pipulate.workflows.fields import FormField, leaves
-from pipulate.workflows.files import KEPT, is_named, plain_name, plain_type
-from pipulate.workflows.forms import Typed
 
 _BLOCK = 1_048_576  # Bytes that are written at once; less would be a change of thread for every packet.
 _THREADS = 4

@@ -10,11 +10,11 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
+from pipulate import forms
+from pipulate.fields import FormField, Option
+from pipulate.fields.files import File, FilePath, Files, is_named
 from pipulate.storage.sealed import is_sealed
-from pipulate.workflows import forms
 from pipulate.workflows.definition import Step
-from pipulate.workflows.fields import FormField, Option
-from pipulate.workflows.files import File, FilePath, Files, is_named
 from pipulate.workflows.views import parts
 
 SHORT = 120

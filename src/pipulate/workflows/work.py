@@ -12,11 +12,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pipulate import forms
 from pipulate._clock import Clock, from_text, to_text
 from pipulate._ids import error_id
 from pipulate._log import get_logger
 from pipulate.errors import AppMissingError, InvalidAnswersError, RunNotFoundError, StepFailedError, StorageError
 from pipulate.events import Happening, MessagesAdded, StepProgressed
+from pipulate.fields import Option
+from pipulate.fields.dynamic import FieldListError
+from pipulate.fields.files import Files
 from pipulate.jobs.doing import Doing, Job
 from pipulate.jobs.working import is_theirs
 from pipulate.storage import journal, ledger, lookups, messages, profiles, runs
@@ -24,11 +28,8 @@ from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore, Stored
 from pipulate.storage.journal import Event, State
 from pipulate.storage.ledger import Author, RunRow, Written
-from pipulate.workflows import forms, handed, plan, values
+from pipulate.workflows import handed, plan, values
 from pipulate.workflows.definition import Step, Workflow
-from pipulate.workflows.fields import Option
-from pipulate.workflows.fields.dynamic import FieldListError
-from pipulate.workflows.files import Files
 from pipulate.workflows.handed import Messages, Profile, Progress, User
 from pipulate.workflows.plan import ALWAYS, Rules
 from pipulate.workflows.run import SKIPPED, Earlier, Run, loaded

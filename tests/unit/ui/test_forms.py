@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from pipulate import Choices, Range, TextArea
+from pipulate import Choices, Range, TextArea, forms
+from pipulate.fields import FormField, Option, options_from
 from pipulate.ui.forms import fields_of, problems_without_field, texts_of
-from pipulate.workflows import forms
-from pipulate.workflows.fields import FormField, Option, options_from
 from tests.unit.ui.test_html import Parsed
 from tests.unit.workflows.steps import step_of
 

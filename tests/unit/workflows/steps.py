@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipulate import Step, Workflow
+from pipulate import Step, Workflow, forms
+from pipulate.fields import FormField
 from pipulate.storage import journal
 from pipulate.storage.journal import State, StepValue
-from pipulate.workflows import forms
-from pipulate.workflows.fields import FormField
 from pipulate.workflows.findings import Finding
 
 

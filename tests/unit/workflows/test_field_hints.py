@@ -25,9 +25,9 @@ from pipulate import (
     Slider,
     Switch,
     TextArea,
+    forms,
 )
 from pipulate.errors import InvalidAnswersError
-from pipulate.workflows import forms
 from tests.unit.workflows.steps import answered, found_in, step_of
 from tests.unit.workflows.test_field_types import field, refused, stepping, taken
 

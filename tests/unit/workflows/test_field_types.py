@@ -12,11 +12,10 @@ import annotated_types
 import pytest
 from pydantic import AnyUrl, AwareDatetime, BaseModel, EmailStr, Field, HttpUrl, PastDate, RootModel, SecretStr
 
-from pipulate import Choices, DateRange, File, Range, Step, TextArea
+from pipulate import Choices, DateRange, File, Range, Step, TextArea, forms
 from pipulate.errors import InvalidAnswersError
+from pipulate.fields import LINES_MAX, FormField
 from pipulate.ui.forms import texts_of
-from pipulate.workflows import forms
-from pipulate.workflows.fields import LINES_MAX, FormField
 from tests.unit.workflows.steps import found_in, step_of
 
 FILL = "Please fill this in."

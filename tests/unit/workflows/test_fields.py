@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field, StringConstraints
 
 from pipulate import Choices, Range, TextArea
-from pipulate.workflows.fields import SHORT_MAX, FormField, Option, label_of, options_from
+from pipulate.fields import SHORT_MAX, FormField, Option, label_of, options_from
 from tests.unit.workflows.steps import field_of, found_in
 
 

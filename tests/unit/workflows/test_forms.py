@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, Field, StringConstraints
 
-from pipulate import Choices, Range, TextArea
+from pipulate import Choices, Range, TextArea, forms
 from pipulate.errors import InvalidAnswersError
+from pipulate.fields import options_from
 from pipulate.storage.keys import BIDI
-from pipulate.workflows import forms
-from pipulate.workflows.fields import options_from
 from tests.unit.workflows.steps import answered, step_of
 
 

@@ -8,11 +8,10 @@ from typing import Annotated, Any, Self
 import pytest
 from pydantic import BaseModel, Field, model_validator
 
-from pipulate import Choices, DateRange, FieldError, Label, Range
+from pipulate import Choices, DateRange, FieldError, Label, Range, forms
 from pipulate.errors import InvalidAnswersError
+from pipulate.fields import labels, leaves
 from pipulate.ui.forms import texts_of
-from pipulate.workflows import forms
-from pipulate.workflows.fields import labels, leaves
 from tests.unit.workflows.steps import found_in, step_of
 
 

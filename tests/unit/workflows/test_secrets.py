@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, SecretStr
 
+from pipulate import forms
 from pipulate.errors import InvalidAnswersError
 from pipulate.security.sealing import seal, unseal
 from pipulate.storage import journal
 from pipulate.storage.journal import State, StepValue
 from pipulate.storage.sealed import Bare, is_sealed, without_secrets
 from pipulate.ui.forms import again, fields_of, open_texts, texts_of
-from pipulate.workflows import forms, values
+from pipulate.workflows import reading, values
 from tests.unit.workflows.steps import step_of
 
 SECRET = "hunter2!"
@@ -40,7 +41,7 @@ def state(stored: dict[str, Any], *, offered: bool = False) -> State:
 
 
 def taken(typed: dict[str, list[str]], before: State) -> Any:
-    return forms.validate(STEP, forms.taken(STEP, typed, {}, before))
+    return forms.validate(STEP, forms.taken(STEP, typed, {}, reading.given_before(STEP, before)))
 
 
 def test_sealed_text_is_unsealed_again() -> None:

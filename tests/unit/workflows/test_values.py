@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from pipulate import Markdown
-from pipulate.workflows import forms, values
-from pipulate.workflows.fields import options_from
+from pipulate import Markdown, forms
+from pipulate.fields import options_from
+from pipulate.workflows import values
 from tests.unit.workflows.steps import step_of
 
 

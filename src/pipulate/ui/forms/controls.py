@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pipulate.fields import FormField, Option
 from pipulate.ui.forms.texts import KEPT
 from pipulate.ui.html import Html, input_, option, select, textarea
-from pipulate.workflows.fields import FormField, Option
 
 _INPUT_TYPES = {
     "text": "text", "integer": "number", "number": "number", "slider": "number", "date": "date", "time": "time",

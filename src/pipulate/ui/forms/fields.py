@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipulate.fields import FormField, Option
 from pipulate.ui.forms.controls import control
 from pipulate.ui.html import EMPTY, Html, div, fieldset, input_, join, label, legend, p, small
 from pipulate.ui.uploads import UploadForm, upload_field
-from pipulate.workflows.fields import FormField, Option
 
 _BOXES = ("checkbox", "switch")
 

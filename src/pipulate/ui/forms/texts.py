@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipulate.workflows.fields import FormField, leaves
-from pipulate.workflows.forms import KEPT, texts_of
+from pipulate.fields import FormField, leaves
+from pipulate.forms import KEPT, texts_of
 
 __all__ = ["KEPT", "again", "open_texts", "texts_of"]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
-from pipulate.workflows.files import Files
+from pipulate.fields.files import Files
 from pipulate.workflows.views.kinds import PICTURES, Picture, picture_type
 
 SVG_MAX_BYTES = 400_000

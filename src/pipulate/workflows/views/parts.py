@@ -18,7 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 from pydantic_core import to_jsonable_python
 
-from pipulate.workflows.files import File, FilePath, Files
+from pipulate.fields.files import File, FilePath, Files
 from pipulate.workflows.markup import Html, Markdown
 from pipulate.workflows.views import elements, figures, of_pandas, of_polars, stored
 from pipulate.workflows.views.kinds import Code, Mermaid, Picture, SandboxedHtml, picture_type

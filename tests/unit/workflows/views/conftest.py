@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipulate.fields.files import Files
 from pipulate.storage.files import FileStore
-from pipulate.workflows.files import Files
 
 RUN = "0" * 32
 

@@ -25,10 +25,10 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from pipulate import Code, Markdown, Mermaid, Picture, SandboxedHtml
+from pipulate.fields.files import File, Files
 from pipulate.ui import Html, div
 from pipulate.workflows import values
 from pipulate.workflows.definition import Step
-from pipulate.workflows.files import File, Files
 from pipulate.workflows.views import figures, parts
 from tests.unit.workflows.steps import found_in, step_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipulate.workflows.fields.model import FormField, Option
+from pipulate.fields.model import FormField, Option
 
 Typed = Mapping[str, Sequence[str]]
 """What was typed: field name -> the texts the form sent for it."""

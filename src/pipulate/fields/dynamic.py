@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, HttpUrl, SecretStr, create_model
 
-from pipulate.workflows.fields.describe import UnsupportedTypeError, WrongHintError, describe, options_from
-from pipulate.workflows.fields.hints import (
+from pipulate.fields.describe import UnsupportedTypeError, WrongHintError, describe, options_from
+from pipulate.fields.files import File
+from pipulate.fields.hints import (
     Accept,
     CodeEditor,
     Colour,
@@ -26,8 +27,7 @@ from pipulate.workflows.fields.hints import (
     Switch,
     TextArea,
 )
-from pipulate.workflows.fields.model import FormField, Option, Widget
-from pipulate.workflows.files import File
+from pipulate.fields.model import FormField, Option, Widget
 
 _TYPES: Mapping[str, Any] = {
     "text": str,

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
+from pipulate.fields.model import FormField, leaves
+from pipulate.forms.form import Form
 from pipulate.security.sealing import seal, unseal
-from pipulate.storage.journal import State
 from pipulate.storage.sealed import MARK, is_sealed
-from pipulate.workflows.fields.model import FormField, leaves
-
-if TYPE_CHECKING:
-    from pipulate.workflows.definition import Step
 
 
-def stored(step: Step[..., Any], checked: BaseModel) -> dict[str, Any]:
+def stored(asked: Form, checked: BaseModel) -> dict[str, Any]:
     """Return checked answers as they are stored: JSON, with every secret sealed."""
     dumped = checked.model_dump(mode="json")
-    if any(each.kind == "secret" for each in leaves(step.fields)):
-        _seal(step.fields, checked, dumped)
+    if any(each.kind == "secret" for each in leaves(asked.fields)):
+        _seal(asked.fields, checked, dumped)
     return dumped
 
 
@@ -44,20 +41,15 @@ def _opened(value: Any) -> Any:
     return opened(value) if isinstance(value, Mapping) else value
 
 
-def with_kept(step: Step[..., Any], answers: dict[str, Any], state: State) -> dict[str, Any]:
-    """Return answers with the secrets that the step has already, where none was typed anew."""
-    old = state.steps.get(step.name) or (state.offers.get(step.name) if step.refill else None)
-    return _with_kept(step.fields, answers, old.data.get("input") if old else None)
-
-
-def _with_kept(fields: Sequence[FormField], answers: dict[str, Any], old: Any) -> dict[str, Any]:
+def with_kept(fields: Sequence[FormField], answers: dict[str, Any], old: Any) -> dict[str, Any]:
+    """Return answers with the secrets of those that were stored before, where none was typed anew."""
     if not isinstance(old, Mapping):
         return answers
     kept = dict(answers)
     for each in fields:
         before = old.get(each.key)
         if each.parts and isinstance(kept.get(each.key), dict):
-            kept[each.key] = _with_kept(each.parts, kept[each.key], before)
+            kept[each.key] = with_kept(each.parts, kept[each.key], before)
         elif each.kind == "secret" and each.key not in kept and is_kept(before):
             kept[each.key] = before
     return kept

@@ -9,7 +9,7 @@ from typing import Any
 import annotated_types
 from pydantic.fields import FieldInfo
 
-from pipulate.workflows.fields.model import Kind
+from pipulate.fields.model import Kind
 
 
 def one_by_one(hints: Iterable[Any]) -> Iterator[Any]:

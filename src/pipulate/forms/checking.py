@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from pipulate.errors import FieldError, InvalidAnswersError
-from pipulate.workflows.fields.model import FormField, Option
-from pipulate.workflows.files import Files
-from pipulate.workflows.forms.rules import clean, in_one, line_of
-from pipulate.workflows.forms.secrets import opened
-from pipulate.workflows.forms.words import in_words
-
-if TYPE_CHECKING:
-    from pipulate.workflows.definition import Step
+from pipulate.fields.files import Files
+from pipulate.fields.model import FormField, Option
+from pipulate.forms.form import Form
+from pipulate.forms.rules import clean, in_one, line_of
+from pipulate.forms.secrets import opened
+from pipulate.forms.words import in_words
 
 
-def validate(step: Step[..., Any], answers: Mapping[str, Any], files: Files | None = None) -> BaseModel:
-    """Return the answers as the model of the step; `files` are those of the run, for fields that hold one.
+def validate(asked: Form, answers: Mapping[str, Any], files: Files | None = None) -> BaseModel:
+    """Return the answers as the model of what asks for them; `files` are those there are, for fields that hold one.
 
     Raises:
         InvalidAnswersError: With a plain sentence for each field that breaks a rule.
     """
-    cleaned, problems = clean(step.fields, opened(answers))
+    cleaned, problems = clean(asked.fields, opened(answers))
     try:
-        checked = step.model.model_validate(cleaned, context=files, by_name=True, by_alias=True)
+        checked = asked.model.model_validate(cleaned, context=files, by_name=True, by_alias=True)
     except ValidationError as error:
-        problems = _explained(step.fields, error, answers) | problems
+        problems = _explained(asked.fields, error, answers) | problems
         raise InvalidAnswersError(problems) from None
     if not problems:
-        problems = _of_author(step, checked)
+        problems = _of_author(asked, checked)
     if problems:
         raise InvalidAnswersError(problems)
     return checked
 
 
-def typed(step: Step[..., Any], answers: Mapping[str, Any], files: Files | None) -> dict[str, Any]:
-    """Return stored answers with their types; those the step no longer accepts come back as they were stored."""
+def typed(asked: Form, answers: Mapping[str, Any], files: Files | None) -> dict[str, Any]:
+    """Return stored answers with their types; those that are no longer accepted come back as they were stored."""
     try:
-        checked = step.model.model_validate(opened(answers), context=files, by_name=True, by_alias=True)
+        checked = asked.model.model_validate(opened(answers), context=files, by_name=True, by_alias=True)
     except ValueError:
         return dict(answers)
-    return {field: getattr(checked, field) for field in step.model.model_fields}
+    return {field: getattr(checked, field) for field in asked.model.model_fields}
 
 
 def refuse_unoffered(
@@ -66,10 +64,10 @@ def refuse_unoffered(
         raise InvalidAnswersError(problems)
 
 
-def _of_author(step: Step[..., Any], checked: BaseModel) -> dict[str, str]:
+def _of_author(asked: Form, checked: BaseModel) -> dict[str, str]:
     """Return what the author's own rules about several fields find wrong."""
     problems: dict[str, str] = {}
-    for rule, names in step.rules.items():
+    for rule, names in asked.rules.items():
         try:
             rule(**{name: getattr(checked, name) for name in names})
         except FieldError as error:

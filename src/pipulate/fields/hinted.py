@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pipulate.workflows.fields.hints import (
+from pipulate.fields.hints import (
     LANGUAGES,
     Accept,
     CodeEditor,
@@ -19,7 +19,7 @@ from pipulate.workflows.fields.hints import (
     Switch,
     TextArea,
 )
-from pipulate.workflows.fields.model import FormField, Option
+from pipulate.fields.model import FormField, Option
 
 YES_OR_NO = (Option(value=True, text="True", label="Yes"), Option(value=False, text="False", label="No"))
 """The options of a `bool` that is chosen from a list."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pipulate.fields.model import LINES_MAX, LONG_MAX, SHORT_MAX, FormField, Kind
+from pipulate.forms.decoding import Lines
 from pipulate.storage.keys import BIDI, unprintable
-from pipulate.workflows.fields.model import LINES_MAX, LONG_MAX, SHORT_MAX, FormField, Kind
-from pipulate.workflows.forms.decoding import Lines
 
 EMPTY = "Please fill this in."
 _EMPTY_LIST = "Please choose at least one."

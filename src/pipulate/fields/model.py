@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipulate.workflows.fields.hints import Choices, FieldsOf
+from pipulate.fields.hints import Choices, FieldsOf
 
 Widget = Literal[
     "text", "textarea", "code", "markdown", "integer", "number", "slider", "checkbox", "switch", "date", "time",

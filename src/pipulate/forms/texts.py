@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pipulate.workflows.fields.model import FormField
-from pipulate.workflows.forms.secrets import is_kept
+from pipulate.fields.model import FormField
+from pipulate.forms.secrets import is_kept
 
 KEPT = "\0kept"
 """Stands for a secret that is there and is never shown; no browser can send it as typed text."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipulate.workflows.fields.model import FormField
+from pipulate.fields.model import FormField
 
 
 def in_words(error: Mapping[str, Any], field: FormField | None = None) -> str:

@@ -15,14 +15,14 @@ from pydantic import AnyUrl, AwareDatetime, BaseModel, EmailStr, NaiveDatetime, 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
-from pipulate.workflows.fields.docstrings import docs
-from pipulate.workflows.fields.hinted import YES_OR_NO, WrongHintError, hinted
-from pipulate.workflows.fields.hints import Choices, FieldsOf, Help, Label, Placeholder
-from pipulate.workflows.fields.instead import instead_of
-from pipulate.workflows.fields.limits import has_longest, html_limits, one_by_one
-from pipulate.workflows.fields.model import SHORT_MAX, FormField, Kind, Option, Widget
-from pipulate.workflows.fields.types import DateRange
-from pipulate.workflows.files import File
+from pipulate.fields.docstrings import docs
+from pipulate.fields.files import File
+from pipulate.fields.hinted import YES_OR_NO, WrongHintError, hinted
+from pipulate.fields.hints import Choices, FieldsOf, Help, Label, Placeholder
+from pipulate.fields.instead import instead_of
+from pipulate.fields.limits import has_longest, html_limits, one_by_one
+from pipulate.fields.model import SHORT_MAX, FormField, Kind, Option, Widget
+from pipulate.fields.types import DateRange
 
 __all__ = ["UnsupportedTypeError", "WrongHintError", "describe", "label_of", "options_from", "split"]
 

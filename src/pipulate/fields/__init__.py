@@ -1,7 +1,7 @@
 """Fields of forms: what an annotated parameter is asked for with."""
 
 from pipulate.errors import FieldError
-from pipulate.workflows.fields.describe import (
+from pipulate.fields.describe import (
     UnsupportedTypeError,
     WrongHintError,
     describe,
@@ -9,7 +9,7 @@ from pipulate.workflows.fields.describe import (
     options_from,
     split,
 )
-from pipulate.workflows.fields.hints import (
+from pipulate.fields.hints import (
     LANGUAGES,
     Accept,
     Choices,
@@ -28,7 +28,7 @@ from pipulate.workflows.fields.hints import (
     Switch,
     TextArea,
 )
-from pipulate.workflows.fields.model import (
+from pipulate.fields.model import (
     LINES_MAX,
     LONG_MAX,
     SHORT_MAX,
@@ -39,7 +39,7 @@ from pipulate.workflows.fields.model import (
     labels,
     leaves,
 )
-from pipulate.workflows.fields.types import DateRange
+from pipulate.fields.types import DateRange
 
 __all__ = [
     "LANGUAGES", "LINES_MAX", "LONG_MAX", "SHORT_MAX", "Accept", "Choices", "CodeEditor", "Colour", "DateRange",
