@@ -111,6 +111,13 @@ function walk(event: KeyboardEvent): void {
   next.focus();
 }
 
+/** Who walks through what a search found stays there when more is found. */
+function keepPlace(event: Event): void {
+  const hits = event.target as HTMLElement;
+  if (hits.id !== "hits" || !hits.contains(document.activeElement)) return;
+  hits.addEventListener("htmx:afterSwap", () => hits.querySelector<HTMLElement>("a, button")?.focus(), { once: true });
+}
+
 function onFilter(event: Event): void {
   const field = event.target as HTMLInputElement;
   const list = field.dataset?.["filters"];
@@ -159,5 +166,6 @@ export function startPanels(): void {
   document.addEventListener("submit", onLook);
   document.addEventListener("keydown", onKey);
   document.addEventListener("input", onFilter);
+  document.addEventListener("htmx:beforeSwap", keepPlace);
   startResizing();
 }

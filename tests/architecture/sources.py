@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from pipulate._syntax import parsed
+
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "pipulate"
 
@@ -28,7 +30,7 @@ def sources(folder: Path = SRC) -> tuple[Path, ...]:
 @cache
 def tree_of(path: Path) -> ast.Module:
     """Return the syntax tree of a file."""
-    return ast.parse(path.read_text())
+    return parsed(path.read_text())
 
 
 def nodes(folder: Path = SRC) -> Iterator[Place]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Dialog, expect
+from playwright.sync_api import Browser, Dialog, Route, expect
 
 from tests.e2e.conftest import Person, person
 from tests.support.server import Server
@@ -112,6 +112,24 @@ def test_long_result_is_folded_until_it_is_asked_for(ann: Person) -> None:
     expect(less).to_have_attribute("aria-expanded", "true")  # A change elsewhere folds nothing together.
     less.click()
     expect(show).to_be_visible()
+
+
+def test_who_walks_through_what_was_found_stays_there_when_more_is_found(ann: Person) -> None:
+    page = ann.page
+    page.goto(ann.server.address)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("hel")
+    expect(page.locator("#hits li").first).to_contain_text("Hello")
+    held: list[Route] = []
+    page.route("**/-/search*", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
+    with page.expect_request("**/-/search*"):
+        page.keyboard.type("lo")
+    page.keyboard.press("ArrowDown")
+    with page.expect_response("**/-/search*"):
+        held[0].continue_()
+    expect(page.locator("#hits a").first).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/hello")
 
 
 def test_profile_keeps_its_runs_to_itself(ann: Person) -> None:

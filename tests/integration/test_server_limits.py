@@ -457,9 +457,10 @@ def test_a_thousand_pages_hear_of_every_note(server: Server) -> None:
     run = new_run(server)
     forget_peak(server.process.pid)
     with ExitStack() as stack:
-        pages = [stack.enter_context(Wire(server.port)) for _ in range(count - 10)]
-        for page in pages:
-            page.send(handshake(server.port, server.cookie(), f"run={run}&after=1"))
+        pages = []
+        for _ in range(count - 10):  # One after the other: the server waits only so long for what a connection sends.
+            page = stack.enter_context(Wire(server.port))
+            pages.append(page.send(handshake(server.port, server.cookie(), f"run={run}&after=1")))
             assert b"101 Switching" in page.until(b"\r\n\r\n")
         write(server, run, "one", "two", "three")
         for page in pages:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from pipulate import Run, Workflow
 from tests.support.raw import stored
 from tests.support.site import Answer, Browser, running
 
@@ -140,3 +142,31 @@ async def test_key_that_several_start_at_once_is_one_run(browser: Browser) -> No
 async def test_offered_key_that_several_take_at_once_gives_each_a_run(browser: Browser) -> None:
     sent = await asyncio.gather(*(browser.post("/counts", {"key": "01", "offered": "01"}) for _ in range(10)))
     assert len({answer.headers["location"] for answer in sent}) == 10
+
+
+async def test_page_without_script_waits_for_a_step_that_needs_nobody(tmp_path: Path) -> None:
+    """With the script it is shown as working, and told when it is done."""
+    go = threading.Event()
+    app = Workflow("slow")
+
+    @app.step("name")
+    def name(name: str) -> str:
+        return name
+
+    @app.step("slowly")
+    def slowly(run: Run) -> str:
+        go.wait(20)
+        return f"{run['name']} at last"
+
+    async with running(tmp_path) as application:
+        assert app.prepare() == []
+        application.site.plugins.add(app, "slow")
+        browser = Browser(application)
+        run, address = await browser.start("slow")
+        sending = asyncio.create_task(browser.post(f"/-/runs/{run}/steps/name", {"_seen": 1, "name": "Ada"}))
+        done, _ = await asyncio.wait({sending}, timeout=0.3)
+        assert done == set()
+        assert "Working" in (await browser.get(address)).text
+        go.set()
+        assert (await sending).status == 303
+        assert "Ada at last" in (await browser.get(address)).text

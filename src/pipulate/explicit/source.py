@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
 
+from pipulate._syntax import parsed
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Texts = frozenset[str] | None
 """The texts an expression can be, or None where they are not known."""
@@ -73,7 +75,7 @@ def plugin_in(source: str) -> Plugin | None:
         SyntaxError, ValueError: If this is no Python.
         RecursionError, MemoryError: If it is nested too deep to be looked at.
     """
-    tree = ast.parse(source)
+    tree = parsed(source)
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     for _, kind in sorted(classes.items()):
         family = _family(kind, classes)

@@ -36,6 +36,7 @@ from pipulate.workflows.definition import Step
 from pipulate.workflows.uploads import Offers, asks_for_files, offered, started_with
 from pipulate.workflows.work import RunView, installed
 
+_UNSCRIPTED_WAIT_S = 5.0  # A page without our script does not hear when a step is done.
 _SUBMIT = re.compile(r"[0-9a-zA-Z-]{8,64}")
 
 
@@ -249,7 +250,8 @@ async def _went_by_itself(visit: Visit, view: RunView) -> RunView:
     open_step = view.workflow.find(view.row.open_step) if view.workflow and view.row.open_step else None
     if open_step is None or not open_step.is_automatic:
         return view
-    await asyncio.wait({engine.advance(view.row.id, visit.who)}, timeout=WAIT_S)
+    waits_s = WAIT_S if visit.is_htmx else _UNSCRIPTED_WAIT_S
+    await asyncio.wait({engine.advance(view.row.id, visit.who)}, timeout=waits_s)
     return await engine.view(view.row.id, visit.who)
 
 

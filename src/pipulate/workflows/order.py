@@ -15,6 +15,7 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from pipulate._syntax import parsed
 from pipulate.workflows.findings import Finding, at
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _node_of(code: CodeType) -> _Definition | None:
 def _definitions(path: str, _changed: int) -> dict[tuple[int, str], list[_Definition]]:
     """Return the functions of a file by the line they begin at and their name."""
     found: dict[tuple[int, str], list[_Definition]] = {}
-    for node in ast.walk(ast.parse(Path(path).read_bytes())):
+    for node in ast.walk(parsed(Path(path).read_bytes())):
         if isinstance(node, _Definition):
             found.setdefault((_begins(node), getattr(node, "name", "<lambda>")), []).append(node)
     return found

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from pipulate._syntax import parsed
+
 if TYPE_CHECKING:
     from pipulate.workflows.definition import Step
 
@@ -44,7 +46,7 @@ class _File:
 
     def __init__(self, text: str) -> None:
         self._lines = text.splitlines()
-        self._nodes = ast.parse(text).body
+        self._nodes = parsed(text).body
 
     def defined_at(self, line: int) -> _Definition | None:
         """Return the function that begins at a line."""

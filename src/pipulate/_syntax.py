@@ -1,0 +1,24 @@
+"""Takes Python source apart, from any thread.
+
+CPython 3.11 counts the depth of a tree for the whole process while it hands it out. Where two threads do that at once,
+one of them may get a SystemError ("AST constructor recursion depth mismatch") for source that is right. Plugins are
+loaded on threads of their own, beside requests that show the code of a step, so they take turns.
+"""
+
+from __future__ import annotations
+
+import ast
+import threading
+
+_turn = threading.Lock()
+
+
+def parsed(source: str | bytes) -> ast.Module:
+    """Return the syntax tree of a source.
+
+    Raises:
+        SyntaxError, ValueError: If this is no Python.
+        RecursionError, MemoryError: If it is nested too deep to be looked at.
+    """
+    with _turn:
+        return ast.parse(source)
