@@ -131,7 +131,22 @@ function giveWay(event: Event): void {
   whenAnswered();
 }
 
+/** A cell that asks for itself anew changes where it stands, so that its buttons stay under the hand. */
+function changeInPlace(event: Event): void {
+  const { elt, target, xhr } = (event as CustomEvent<{ elt: HTMLElement; target: HTMLElement; xhr: XMLHttpRequest }>).detail;
+  if (elt !== target || elt.dataset["polls"] === undefined || xhr.status !== 200) return;
+  const template = document.createElement("template");
+  template.innerHTML = xhr.responseText;
+  const next = template.content.firstElementChild;
+  const isSame = next?.id === elt.id && next.getAttribute("hx-trigger") === elt.getAttribute("hx-trigger");
+  if (!isSame || template.content.childElementCount !== 1) return; // It asks no more, or there is news for other places.
+  (event as CustomEvent<{ shouldSwap: boolean }>).detail.shouldSwap = false;
+  Idiomorph.morph(elt, next as Element, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: keeping });
+  htmx.process(elt);
+}
+
 export function startChanges(): void {
+  document.addEventListener("htmx:beforeSwap", changeInPlace);
   window.addEventListener("htmx:beforeOnLoad", giveWay, true);
   document.addEventListener("htmx:afterSettle", (event) => {
     const target = (event as CustomEvent<{ target?: HTMLElement }>).detail.target;

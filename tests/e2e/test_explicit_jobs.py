@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Person, person
 from tests.e2e.test_access import findings
@@ -114,11 +114,19 @@ def ann(browser: Browser, server: Server) -> Iterator[Person]:
     assert somebody.problems == []
 
 
-def test_job_is_followed_stopped_started_again_and_the_chain_goes_on(ann: Person, server: Server) -> None:
+def entered(ann: Person, key: str) -> Page:
+    """Open the app with a run of this key; its job will wait before every part."""
+    for path in ann.server.folder.glob("go?"):
+        path.unlink()
     page = ann.page
-    page.goto(f"{server.address}/works")
-    page.locator("input[name=pipeline_id]").fill("followed")
+    page.goto(f"{ann.server.address}/works")
+    page.locator("input[name=pipeline_id]").fill(key)
     page.locator("input[name=pipeline_id]").press("Enter")
+    return page
+
+
+def test_job_is_followed_stopped_started_again_and_the_chain_goes_on(ann: Person, server: Server) -> None:
+    page = entered(ann, "followed")
     page.get_by_role("button", name="Begin").click()
     cell = page.locator("#explicit")
     expect(cell).to_contain_text(re.compile(r"Part 1 \(1 of 3\)"))
@@ -144,12 +152,7 @@ def test_job_is_followed_stopped_started_again_and_the_chain_goes_on(ann: Person
 
 
 def test_answer_of_a_click_has_its_place_though_the_cell_was_asking_anew(ann: Person, server: Server) -> None:
-    page = ann.page
-    page.goto(f"{server.address}/works")
-    for path in server.folder.glob("go?"):
-        path.unlink()
-    page.locator("input[name=pipeline_id]").fill("asking")
-    page.locator("input[name=pipeline_id]").press("Enter")
+    page = entered(ann, "asking")
     asked: list[Route] = []
     sent: list[Route] = []
     page.route("**/works/step_01", lambda route: asked.append(route))  # noqa: PLW0108 - it wants a function
@@ -162,6 +165,18 @@ def test_answer_of_a_click_has_its_place_though_the_cell_was_asking_anew(ann: Pe
         asked[0].continue_()
     page.unroute("**/works/step_01")
     sent[0].continue_()
+    expect(page.locator("#explicit")).to_contain_text("Stopped.")
+
+
+def test_button_of_a_cell_that_asks_anew_stays_under_the_hand(ann: Person, server: Server) -> None:
+    page = entered(ann, "steady")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator("#explicit")).to_contain_text(re.compile(r"Part 1 \(1 of 3\)"))
+    stop = page.get_by_role("button", name="Stop").element_handle()
+    (server.folder / "go0").touch()
+    expect(page.locator("#explicit")).to_contain_text(re.compile(r"Part 2 \(2 of 3\)"))
+    assert stop.evaluate("button => button.isConnected")
+    stop.click()
     expect(page.locator("#explicit")).to_contain_text("Stopped.")
 
 

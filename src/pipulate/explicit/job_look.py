@@ -69,7 +69,7 @@ def job_cell(
         return Div(Card(H3(str(step.show)), "This has not been started.", back), *waiting, id=step_id)
     polls = {
         "hx_get": f"/{app}/{step_id}", "hx_trigger": f"every {EVERY_S}s", "hx_target": f"#{step_id}",
-        "hx_swap": "outerHTML",
+        "hx_swap": "outerHTML", "data_polls": True,
     } if is_open and job.row.status != jobs.PARKED else {}  # fmt: skip
     buttons = [*_buttons(job, run, step_id), None if polls else back]
     card = Card(H3(str(step.show)), *_told(job), Div(*buttons, cls="actions", style="margin-top: 8px;"))
