@@ -102,7 +102,8 @@ async def test_handler_answers_at_once_and_the_cell_asks_for_itself_until_the_jo
     gate.go.clear()
     answer = await tab.start()
     assert answer.status == 200
-    assert 'hx-get="/counts/count" hx-trigger="every 1s" hx-swap="outerHTML" hx-target="#count"' in answer.text
+    polls = 'hx-get="/counts/count" hx-trigger="every 1s" hx-swap="outerHTML" data-polls hx-target="#count"'
+    assert polls in answer.text
     assert "The step after" not in answer.text
     assert 'hx-trigger="load"' not in answer.text
     gate.go.set()
