@@ -25,10 +25,10 @@ from pipulate import errors
 from pipulate.builtin import gallery_fields, gallery_live, gallery_results
 from pipulate.cli import EPILOG, cli
 from pipulate.fields.files import File
+from pipulate.findings import CODES
 from pipulate.settings import PREFIX, SHARED, Settings
 from pipulate.web.errors import status_of
 from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
-from pipulate.workflows.findings import CODES
 from pipulate.workflows.views import of_pandas, of_polars, preview, tables
 from pipulate.workflows.views.parts import EXACT, LIBRARIES, Kind
 
@@ -278,6 +278,16 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
     errors.ProcessDiedError: (("links_of", -9), {}),
     errors.ProgramMissingError: (("pandoc", "no such file or directory"), {}),
     errors.ScheduleRefusedError: (("zone", "“Europe/Berln” is no time zone. Did you mean Europe/Berlin?"), {}),
+    errors.RecordNotFoundError: (("tasks", 12), {}),
+    errors.RecordConflictError: (
+        (), {"resource": "tasks", "record": 12, "seen": 2, "version": 3, "theirs": {}, "mine": {}},
+    ),
+    errors.RecordTakenError: ((["code"],), {}),
+    errors.RecordLinkedError: (("Tasks", 3), {}),
+    errors.RecordRefusedError: (("A task of the past stays.",), {}),
+    errors.TableDiffersError: (
+        ("tasks", ["'due' is new"], "pipulate records fit tasks"), {},
+    ),
     errors.RunNotFoundError: (("spring",), {}),
     errors.UnknownStepError: (("campaign_links", "page", ["pages", "links"]), {}),
     errors.UnknownVersionError: ((9, 4), {}),

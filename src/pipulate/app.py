@@ -30,6 +30,7 @@ from pipulate.jobs.port import Jobs
 from pipulate.jobs.transact import TransactJobs
 from pipulate.plugins.host import PluginHost
 from pipulate.security.capability import Capability, open_capability, write_private
+from pipulate.security.who import Who
 from pipulate.settings import Settings
 from pipulate.storage import keyvalue, lookups, uploads
 from pipulate.storage.database import Database
@@ -46,7 +47,7 @@ from pipulate.web.errors import refused
 from pipulate.web.guard import OPEN, App, Guard
 from pipulate.web.routes import router
 from pipulate.web.site import Site
-from pipulate.workflows.engine import Engine, Who
+from pipulate.workflows.engine import Engine
 from pipulate.workflows.unattended import Unattended, missing_app
 from pipulate.workflows.uploads import Uploads
 

@@ -17,6 +17,13 @@ PipulateError
 │   ├── ProcessDiedError          job.process_died
 │   ├── ProgramMissingError       job.program_missing
 │   └── ScheduleRefusedError      job.schedule_refused
+├── RecordError                   record.failed
+│   ├── RecordNotFoundError       record.not_found
+│   ├── RecordConflictError       record.conflict
+│   ├── RecordTakenError          record.taken
+│   ├── RecordLinkedError         record.linked
+│   ├── RecordRefusedError        record.refused
+│   └── TableDiffersError         record.table_differs
 └── RunError                      run.failed
     ├── RunNotFoundError          run.not_found
     ├── UnknownStepError          run.unknown_step
@@ -216,6 +223,77 @@ class ScheduleRefusedError(JobError):
     def __init__(self, field: str, reason: str) -> None:
         self.field, self.reason = field, reason
         super().__init__(reason)
+
+
+class RecordError(PipulateError):
+    """Something asked of records could not be done; they are as they were."""
+
+    code = "record.failed"
+
+
+class RecordNotFoundError(RecordError):
+    """A resource has no record of this number, or it is in the bin, or the person may not see it."""
+
+    code = "record.not_found"
+
+    def __init__(self, resource: str, record: int) -> None:
+        self.resource, self.record = resource, record
+        super().__init__(f"There is no record {record} in {resource!r} any more.")
+
+
+class RecordConflictError(RecordError):
+    """A record was changed by somebody else after the version a change is based on.
+
+    Attributes:
+        theirs, mine: Field -> what it is now, what it was to become; of the fields that both changed.
+    """
+
+    code = "record.conflict"
+
+    def __init__(self, *, resource: str, record: int, seen: int, version: int, theirs: Any, mine: Any) -> None:
+        self.resource, self.record, self.seen, self.version = resource, record, seen, version
+        self.theirs, self.mine = theirs, mine
+        super().__init__("Somebody else has changed this record meanwhile. Nothing was overwritten.")
+
+
+class RecordTakenError(RecordError):
+    """Another record has the value that no two may share."""
+
+    code = "record.taken"
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self.fields = tuple(fields)
+        super().__init__("There is a record with this " + " and ".join(fields) + " already.")
+
+
+class RecordLinkedError(RecordError):
+    """A record cannot be deleted, because others lead to it."""
+
+    code = "record.linked"
+
+    def __init__(self, title: str, records: int) -> None:
+        self.title, self.records = title, records
+        one = f"A record in {title} belongs to it" if records == 1 else f"{records:,} records in {title} belong to it"
+        super().__init__(f"This cannot be deleted: {one}.")
+
+
+class RecordRefusedError(RecordError):
+    """The app does not allow this change; the message is its own."""
+
+    code = "record.refused"
+
+
+class TableDiffersError(RecordError):
+    """A resource declares other fields than its table has, so its app waits until somebody decides."""
+
+    code = "record.table_differs"
+
+    def __init__(self, resource: str, differences: Sequence[str], command: str) -> None:
+        self.resource, self.differences, self.command = resource, tuple(differences), command
+        super().__init__(
+            f"The fields of {resource!r} are not those of its table: {'; '.join(differences)}. Nothing was changed."
+            f" Stop the server and run: {command}"
+        )
 
 
 class RunError(PipulateError):

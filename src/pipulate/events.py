@@ -80,7 +80,22 @@ class AppsChanged:
     modules: frozenset[str]
 
 
-Happening = RunChanged | MessagesAdded | StepProgressed | JobChanged | AppsChanged
+@dataclass(frozen=True, slots=True)
+class RecordsChanged:
+    """Records of a resource were added, changed, moved or deleted.
+
+    Attributes:
+        resource: Name of the resource.
+        version: Version of its table by that.
+        tab: The browser tab that did it, or None.
+    """
+
+    resource: str
+    version: int
+    tab: str | None
+
+
+Happening = RecordsChanged | RunChanged | MessagesAdded | StepProgressed | JobChanged | AppsChanged
 Listener = Callable[[Happening], Any]
 
 

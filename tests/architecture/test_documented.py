@@ -13,9 +13,9 @@ import pytest
 
 from pipulate import errors, events
 from pipulate.cli import cli
+from pipulate.findings import CODES
 from pipulate.settings import Settings
 from pipulate.storage.journal import KINDS
-from pipulate.workflows.findings import CODES
 from tests.architecture.sources import ROOT
 
 

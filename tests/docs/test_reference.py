@@ -15,13 +15,13 @@ import pytest
 import pipulate
 from pipulate import errors, events, fields, ui
 from pipulate.cli import cli
+from pipulate.findings import CODES
 from pipulate.settings import Settings
 from pipulate.storage import journal, keys
 from pipulate.storage.files import INLINE_BYTES
 from pipulate.storage.folder import Layout
 from pipulate.web.routes import ADDRESSES
 from pipulate.workflows import definition
-from pipulate.workflows.findings import CODES
 from tests.docs.pages import ROOT, prose
 
 REFERENCE = ROOT / "docs" / "reference"

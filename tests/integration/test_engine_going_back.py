@@ -18,7 +18,7 @@ from pipulate.errors import (
     StepNotOpenError,
     UnknownVersionError,
 )
-from pipulate.workflows.engine import Who
+from pipulate.security.who import Who
 from tests.support.flows import ANN, Play, bench, flow
 
 pytestmark = pytest.mark.anyio

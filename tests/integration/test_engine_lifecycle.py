@@ -19,11 +19,11 @@ from pipulate.errors import (
     StoreDamagedError,
     UnknownVersionError,
 )
+from pipulate.security.who import Who
 from pipulate.storage import lookups, transfer
 from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
 from pipulate.testing import ManualClock
-from pipulate.workflows.engine import Who
 from tests.support.flows import ANN, Play, bench, flow, until
 from tests.support.site import Browser, running
 

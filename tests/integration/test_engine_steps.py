@@ -15,8 +15,8 @@ import structlog
 from pipulate import Run
 from pipulate.errors import InvalidAnswersError, RunNotFoundError, StepFailedError, StepNotOpenError, UnknownStepError
 from pipulate.events import MessagesAdded, RunChanged
+from pipulate.security.who import Who
 from pipulate.storage import ledger
-from pipulate.workflows.engine import Who
 from tests.support.flows import ANN, bench, flow
 
 pytestmark = pytest.mark.anyio

@@ -221,7 +221,7 @@ async def test_export_is_sent_in_pieces_and_comes_back_with_its_files(browser: B
     assert int(answer.headers["content-length"]) == len(answer.body)
     (tmp_path / "run.zip").write_bytes(answer.body)
     engine = browser.application.site.engine
-    from pipulate.workflows.engine import Who
+    from pipulate.security.who import Who
 
     copy = (await engine.take_in(tmp_path / "run.zip", "copy", Who("owner"))).row.id
     assert hashlib.sha256(CSV).hexdigest() in on_disk(browser.application, copy)

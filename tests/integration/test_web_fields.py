@@ -15,7 +15,7 @@ import pytest
 
 from pipulate.errors import InvalidAnswersError, StepFailedError
 from pipulate.security.capability import OWNER
-from pipulate.workflows.engine import Who
+from pipulate.security.who import Who
 from tests.support.site import Answer, Browser, running
 
 pytestmark = pytest.mark.anyio

@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 
 from pipulate.security.capability import OWNER
+from pipulate.security.who import Who
 from pipulate.storage.keys import KEY_MAX, NAME_MAX
-from pipulate.workflows.engine import Who
 from tests.support.raw import stored
 from tests.support.site import HOST, Answer, Browser, running
 

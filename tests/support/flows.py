@@ -12,6 +12,7 @@ from typing import Any
 from pipulate import Workflow
 from pipulate.events import Bus, Happening
 from pipulate.jobs.local import LocalJobs
+from pipulate.security.who import Who
 from pipulate.storage import journal, ledger, lookups
 from pipulate.storage.check import check_runs
 from pipulate.storage.database import Database, Transaction
@@ -20,7 +21,7 @@ from pipulate.storage.journal import State
 from pipulate.storage.sqlite import SqliteDatabase
 from pipulate.testing import ManualClock
 from pipulate.workflows.asking import FormView
-from pipulate.workflows.engine import Engine, Who
+from pipulate.workflows.engine import Engine
 from pipulate.workflows.plan import Slot
 from pipulate.workflows.work import RunView
 from tests.support.store import with_tables

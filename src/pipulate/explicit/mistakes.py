@@ -21,7 +21,7 @@ from pipulate.explicit.source import (
     parameters,
     plugin_in,
 )
-from pipulate.workflows.findings import Finding
+from pipulate.findings import Finding
 
 _Found = Iterator[tuple[int, str, str]]
 

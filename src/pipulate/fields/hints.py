@@ -117,6 +117,20 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Leads from a record to one of another resource: `Annotated[int | None, Link("customers")]`.
+
+    Attributes:
+        to: Name of the other resource.
+        on_delete: What becomes of this record when the other is deleted: `protect` refuses to delete it, `cascade`
+            deletes this one too, `clear` empties the field.
+    """
+
+    to: str
+    on_delete: Literal["protect", "cascade", "clear"] = "protect"
+
+
+@dataclass(frozen=True, slots=True)
 class FieldsOf:
     """Asks for what a function of the run lists: `answers: Annotated[dict[str, Any], FieldsOf(questions)]`.
 

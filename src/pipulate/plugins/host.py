@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Literal
 
 from pipulate._log import get_logger
+from pipulate.findings import Finding
 from pipulate.plugins.files import PluginFile, fingerprint, is_plugin, ordered, scan
 from pipulate.plugins.loading import PACKAGE, App, Import, Loaded, ReadClass, load, prepare_folder
 from pipulate.workflows.definition import Workflow
-from pipulate.workflows.findings import Finding
 
 State = Literal["loading", "loaded", "failed", "hanging", "skipped", "replaced"]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+from pipulate.findings import Finding
 from pipulate.plugins.files import PluginFile
 from pipulate.workflows.definition import Workflow, workflows_in
-from pipulate.workflows.findings import Finding
 
 PACKAGE = "plugins"
 IN_BOX = "pipulate.builtin"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import uuid4
 
 from pipulate.app import IN_BOX, Application, build
+from pipulate.findings import Finding
 from pipulate.jobs.local import LocalJobs
 from pipulate.plugins.loading import PACKAGE
 from pipulate.settings import read_settings
@@ -26,7 +27,6 @@ from pipulate.testing.errors import PlayError
 from pipulate.testing.log import LogListener
 from pipulate.testing.store import Store
 from pipulate.workflows.definition import Workflow
-from pipulate.workflows.findings import Finding
 
 if TYPE_CHECKING:
     from pipulate.testing.playing import Play

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipulate.security.capability import OWNER
+from pipulate.security.who import Who
 from pipulate.storage import journal, ledger, lookups
 from pipulate.storage.journal import Event, State
 from pipulate.testing.app import RunningApp
@@ -13,7 +14,6 @@ from pipulate.testing.browser import Answer
 from pipulate.testing.errors import BrokenRunError
 from pipulate.testing.forms import fields_of
 from pipulate.testing.tab import Tab
-from pipulate.workflows.engine import Who
 from pipulate.workflows.work import installed
 
 _SHOWN_AGAIN = frozenset({"text", "textarea", "number", "date", "time", "datetime-local", "email", "url", "range"})

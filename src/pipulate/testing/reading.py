@@ -7,13 +7,13 @@ from typing import Any, TypeVar, overload
 from pipulate.errors import PipulateError
 from pipulate.fields.files import File, Files
 from pipulate.security.capability import OWNER
+from pipulate.security.who import Who
 from pipulate.storage import messages
 from pipulate.testing.errors import PlayError, WrongStepError
 from pipulate.testing.forms import Field, fields_of
 from pipulate.testing.store import Entry
 from pipulate.testing.tab import Tab
 from pipulate.workflows.definition import Step
-from pipulate.workflows.engine import Who
 from pipulate.workflows.run import Run
 from pipulate.workflows.work import RunView
 

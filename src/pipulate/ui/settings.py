@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipulate.findings import Finding
 from pipulate.storage.profiles import Profile
 from pipulate.ui.html import (
     Html,
@@ -32,7 +33,6 @@ from pipulate.ui.html import (
     tr,
     ul,
 )
-from pipulate.workflows.findings import Finding
 
 BROKEN = ("skipped", "failed", "hanging")
 """The states of a plugin file that somebody has to do something about."""

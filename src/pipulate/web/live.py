@@ -22,13 +22,13 @@ from pipulate._log import get_logger
 from pipulate.errors import PipulateError, RunNotFoundError
 from pipulate.events import AppsChanged, Happening, JobChanged, MessagesAdded, RunChanged, StepProgressed
 from pipulate.security.capability import OWNER
+from pipulate.security.who import Who
 from pipulate.storage import messages as stored
 from pipulate.ui.html import join
 from pipulate.ui.overrides import failure
 from pipulate.ui.story import Titles
 from pipulate.web.feed import Feed, Item
 from pipulate.web.site import Site
-from pipulate.workflows.engine import Who
 from pipulate.workflows.own import LiveView
 from pipulate.workflows.run import Run
 

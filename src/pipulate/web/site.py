@@ -22,6 +22,7 @@ from pipulate.explicit.loading import ExplicitApp
 from pipulate.jobs.scheduling import Scheduler
 from pipulate.plugins.host import Plugin, PluginHost
 from pipulate.security.capability import OWNER, Capability
+from pipulate.security.who import Who
 from pipulate.settings import Settings
 from pipulate.storage import jobs, keyvalue, messages, profiles
 from pipulate.storage.database import Database, Transaction
@@ -35,7 +36,7 @@ from pipulate.ui.messages import assistant
 from pipulate.ui.story import Titles
 from pipulate.web.assets import Assets, takes
 from pipulate.workflows.definition import Workflow
-from pipulate.workflows.engine import Engine, Who
+from pipulate.workflows.engine import Engine
 from pipulate.workflows.uploads import Uploads
 from pipulate.workflows.views.tables import TableCache
 

@@ -42,7 +42,8 @@ from pipulate.workflows.run import Run
 from pipulate.workflows.work import RunView, Task, installed
 
 if TYPE_CHECKING:
-    from pipulate.workflows.engine import Engine, Who
+    from pipulate.security.who import Who
+    from pipulate.workflows.engine import Engine
 
 KIND: Final = asked.STEP
 EDITED: Final = "It waits for an earlier step that is being edited: what comes of that decides whether it still fits."

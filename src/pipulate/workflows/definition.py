@@ -38,10 +38,10 @@ from pipulate.fields import (
 )
 from pipulate.fields.docstrings import docs
 from pipulate.fields.files import Files, uploaded
+from pipulate.findings import Finding, at
 from pipulate.jobs.doing import Job
 from pipulate.jobs.port import Options
 from pipulate.workflows.cached import Cached
-from pipulate.workflows.findings import Finding, at
 from pipulate.workflows.handed import Messages, Profile, Progress, User
 from pipulate.workflows.order import order_findings
 from pipulate.workflows.own import LiveView, Method, OwnRoute

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +33,7 @@ from pipulate.errors import (
 from pipulate.events import Bus, Happening, MessagesAdded, RunChanged, StepProgressed
 from pipulate.fields.files import Files
 from pipulate.jobs.port import Jobs
+from pipulate.security.who import Who
 from pipulate.storage import journal, ledger, lifecycle, lookups, runs
 from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
@@ -56,14 +56,6 @@ _STEP_THREADS = 16
 _TRIES = 20
 _CHAIN_MAX = 200  # Steps that may run by themselves in one go; more is a mistake of the workflow.
 _log = get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who asks, and from which browser tab."""
-
-    actor: str
-    tab: str | None = None
 
 
 class Engine:

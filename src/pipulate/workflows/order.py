@@ -16,7 +16,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from pipulate._syntax import parsed
-from pipulate.workflows.findings import Finding, at
+from pipulate.findings import Finding, at
 
 if TYPE_CHECKING:
     from pipulate.workflows.definition import Step

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, PydanticUserError, create_model
 
 from pipulate.fields.files import Files
-from pipulate.workflows.findings import Finding, at
+from pipulate.findings import Finding, at
 from pipulate.workflows.handed import Profile, User
 from pipulate.workflows.run import Run
 

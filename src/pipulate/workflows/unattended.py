@@ -23,6 +23,7 @@ from pipulate.jobs.doing import Doing
 from pipulate.jobs.scheduling import key_at
 from pipulate.jobs.stopping import Stopped
 from pipulate.security.sealing import seal, unseal
+from pipulate.security.who import Who
 from pipulate.storage import jobs, lookups, scheduled, schedules
 from pipulate.storage.jobs import JobRow
 from pipulate.storage.ledger import Author
@@ -30,7 +31,7 @@ from pipulate.storage.schedules import Given, ScheduleRow
 from pipulate.storage.sealed import MARK, is_sealed
 from pipulate.workflows import background
 from pipulate.workflows.definition import Step, Workflow
-from pipulate.workflows.engine import Engine, Who
+from pipulate.workflows.engine import Engine
 from pipulate.workflows.plan import Slot
 from pipulate.workflows.run import SKIPPED
 from pipulate.workflows.work import RunView, installed

@@ -7,9 +7,9 @@ from typing import Any
 
 from pipulate import Step, Workflow, forms
 from pipulate.fields import FormField
+from pipulate.findings import Finding
 from pipulate.storage import journal
 from pipulate.storage.journal import State, StepValue
-from pipulate.workflows.findings import Finding
 
 
 def step_of(function: Callable[..., Any], **options: Any) -> Step[..., Any]:

@@ -15,8 +15,8 @@ from typing_extensions import TypedDict
 
 from pipulate import Choices, Markdown, Range, Run, Switch, Workflow
 from pipulate.errors import UnknownStepError
+from pipulate.findings import CODES, Finding
 from pipulate.workflows.definition import Step, workflows_in
-from pipulate.workflows.findings import CODES, Finding
 from tests.unit.workflows.steps import answered, found_in, step_of, workflow_of
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipulate import Run, Workflow
-from pipulate.workflows.findings import Finding
+from pipulate.findings import Finding
 
 flow = Workflow("flow")
 

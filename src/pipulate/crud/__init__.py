@@ -1,0 +1,1 @@
+"""Records: tables that people keep, declared as one class."""

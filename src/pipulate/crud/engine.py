@@ -1,0 +1,459 @@
+"""The one place that records are changed through, whatever door the change comes in by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from pipulate import forms
+from pipulate._clock import Clock, to_text
+from pipulate._ids import new_id
+from pipulate.crud import writing
+from pipulate.crud.change import Change
+from pipulate.crud.resource import Moment, Resource
+from pipulate.crud.writing import Done
+from pipulate.errors import (
+    FieldError,
+    InvalidAnswersError,
+    RecordNotFoundError,
+    RecordRefusedError,
+    TableDiffersError,
+)
+from pipulate.events import Bus, RecordsChanged
+from pipulate.security.who import Who
+from pipulate.storage.database import Database, Transaction
+from pipulate.storage.ledger import Author
+from pipulate.storage.records import catalog, operations, queries, rows
+from pipulate.storage.records.operations import OperationRow, RecordEvent
+from pipulate.storage.records.queries import Query
+from pipulate.storage.records.rows import Operation, Record, Values
+from pipulate.storage.records.shape import Shape
+
+T = TypeVar("T")
+
+CREATE: Final = "create"
+CHANGE: Final = "change"
+DELETE: Final = "delete"
+RESTORE: Final = "restore"
+MOVE: Final = "move"
+UNDO: Final = "undo"
+
+_AT_ONCE: Final = 1_000
+"""Records changed in one transaction; what is more is done in several, so that others get a turn."""
+
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A part of a list.
+
+    Attributes:
+        records: Its records.
+        total: How many there are in all.
+        version: Version of the table that this is the state of.
+    """
+
+    records: Sequence[Record]
+    total: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of something that was asked for.
+
+    Attributes:
+        operation: Id under which it can be taken back; "" where there was nothing to do.
+        records: The records as they are now.
+        kept: How many were left as they are, because somebody changed them since.
+    """
+
+    operation: str
+    records: Sequence[Record]
+    kept: int = 0
+
+
+class Records:
+    """Reads and changes records.
+
+    Attributes:
+        resources: Stored name -> resource, of the apps that are installed now; replaced as a whole.
+    """
+
+    def __init__(self, db: Database, bus: Bus, clock: Clock, apart: Callable[[Callable[[], Any]], Any]) -> None:
+        self.resources: Mapping[str, Resource[Any]] = {}
+        self._db, self._bus, self._clock, self._apart = db, bus, clock, apart
+        self._fitting: set[Resource[Any]] = set()
+
+    # Reading
+
+    async def ready(self, resource: Resource[Any]) -> None:
+        """Make the table of a resource where there is none yet.
+
+        Raises:
+            TableDiffersError: If there is one with other fields.
+        """
+        if resource in self._fitting:
+            return
+        stored = await self._db.read(catalog.stored, resource.name)
+        if stored is None:
+            at = to_text(self._clock.now())
+            await self._db.write(catalog.make, resource.shape, at, is_postgres=self._db.name == "postgresql")
+            stored = await self._db.read(catalog.stored, resource.name)
+        assert stored is not None  # noqa: S101 - it was just made
+        if difference := catalog.difference(stored, resource.shape):
+            raise TableDiffersError(resource.name, in_words(difference), f"pipulate records fit {resource.name}")
+        self._fitting.add(resource)
+
+    async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
+        """Return a part of the list that a query asks for, and how long the list is."""
+        await self.ready(resource)
+        return await self._db.read(_listing, resource.shape, query, limit, offset)
+
+    async def find(self, resource: Resource[Any], record: int, *, deleted: bool = False) -> Record:
+        """Return a record.
+
+        Raises:
+            RecordNotFoundError: If there is none, or, unless `deleted` is said, it is in the bin.
+        """
+        await self.ready(resource)
+        return await self._db.read(rows.find, resource.shape, record, deleted=deleted)
+
+    async def history(self, resource: Resource[Any], record: int, *, before: int | None = None) -> list[RecordEvent]:
+        """Return the newest events of a record, or those before a version."""
+        await self.ready(resource)
+        return await self._db.read(operations.history, resource.shape, record, before=before)
+
+    async def done_lately(self, resource: Resource[Any]) -> list[OperationRow]:
+        """Return what was done last to a table."""
+        await self.ready(resource)
+        return await self._db.read(operations.latest, resource.shape)
+
+    # Changing
+
+    async def create(
+        self, resource: Resource[Any], answers: Mapping[str, Any], profile: str | None, who: Who
+    ) -> Outcome:
+        """Add a record at the end.
+
+        Args:
+            resource: Its resource.
+            answers: Its fields, as `forms.decode` returns them; those left out have their defaults.
+            profile: The profile that is chosen.
+            who: Who does it.
+
+        Raises:
+            InvalidAnswersError: If a field breaks a rule.
+            RecordTakenError: If another record has the same key.
+            RecordRefusedError: If the app does not allow it.
+        """
+        await self.ready(resource)
+        owner = profile if resource.per_profile else None
+        values = await self._checked(resource, answers)
+        values = await self._asked("before_create", resource, None, values, owner, who)
+
+        def unit(tx: Transaction, operation: Operation, done: Done) -> None:
+            writing.refuse_taken(tx, resource.shape, values, owner)
+            writing.refuse_dangling(tx, resource.shape, values, owner)
+            found = writing.found_by(resource.shape, resource.search, values)
+            place = rows.last_place(tx, resource.shape, owner)
+            number = rows.add(tx, resource.shape, operation, values, found, profile=owner, place=place)
+            done.records.append(rows.find(tx, resource.shape, number))
+
+        outcome = await self._do(resource, CREATE, who, unit)
+        await self._told("after_create", resource, [(None, each) for each in outcome.records], who)
+        return outcome
+
+    async def change(
+        self, resource: Resource[Any], record: int, answers: Mapping[str, Any], who: Who, *, seen: int
+    ) -> Outcome:
+        """Give some fields of a record other values.
+
+        Args:
+            resource: Its resource.
+            record: Its number.
+            answers: The fields, as `forms.decode` returns them.
+            who: Who does it.
+            seen: The version of the record that whoever changes it has seen.
+
+        Raises:
+            RecordNotFoundError: If there is no such record.
+            RecordConflictError: If one of these fields was changed after that version.
+            InvalidAnswersError, RecordTakenError, RecordRefusedError: As in `create`.
+        """
+        await self.ready(resource)
+        for _ in range(_TRIES):
+            before = await self.find(resource, record)
+            values = await self._checked(resource, answers, before.values)
+            given = {name: values[name] for name in answers if name in values}
+            if (stands := await self._db.read(writing.conflict, resource.shape, before, seen, given)) is not None:
+                raise stands
+            values = await self._asked("before_change", resource, before, values, before.profile, who)
+            outcome = await self._do(resource, CHANGE, who, _changing(resource, before, values))
+            if outcome.kept:
+                continue  # Somebody was faster; look again at what it has become.
+            changed = [(before, each) for each in outcome.records]
+            await self._told("after_change", resource, changed, who)
+            return outcome if changed else Outcome("", [before])
+        raise RecordRefusedError("This record is changed so often just now that nothing could be saved. Try again.")
+
+    async def delete(self, resource: Resource[Any], records: Sequence[int], who: Who) -> Outcome:
+        """Put records into the bin, and what belongs to them where their links say so.
+
+        Raises:
+            RecordLinkedError: If one is protected by a record that leads to it; none is deleted then.
+            RecordRefusedError: If the app does not allow it.
+        """
+        await self.ready(resource)
+        there = await self._db.read(rows.find_all, resource.shape, records)
+        for each in there:
+            await self._asked("before_delete", resource, each, None, each.profile, who)
+        titles = {name: found.title for name, found in self.resources.items()}
+
+        def unit(tx: Transaction, operation: Operation, done: Done) -> None:
+            now = rows.find_all(tx, resource.shape, [each.id for each in there])
+            writing.put_into_bin(tx, resource.shape, operation, now, titles, done)
+
+        outcome = await self._do(resource, DELETE, who, unit)
+        await self._told("after_delete", resource, [(each, None) for each in there], who)
+        return outcome
+
+    async def restore(self, resource: Resource[Any], records: Sequence[int], who: Who) -> Outcome:
+        """Take records out of the bin.
+
+        Raises:
+            RecordTakenError: If another record has the key of one by now; none is restored then.
+        """
+        await self.ready(resource)
+
+        def unit(tx: Transaction, operation: Operation, done: Done) -> None:
+            for each in rows.find_all(tx, resource.shape, records, deleted=True):
+                if each.deleted_at is not None:
+                    writing.refuse_taken(tx, resource.shape, each.values, each.profile, each.id)
+                    done.records.append(rows.restore(tx, resource.shape, operation, each))
+
+        return await self._do(resource, RESTORE, who, unit)
+
+    async def erase(self, resource: Resource[Any], records: Sequence[int], who: Who) -> None:
+        """Remove records for good that are in the bin."""
+        await self.ready(resource)
+
+        def unit(tx: Transaction) -> int:
+            gone = [each.id for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
+            rows.erase(tx, resource.shape, gone)
+            return rows.claim(tx, resource.shape)
+
+        self._publish({resource.name: await self._db.write(unit)}, who)
+
+    async def move(self, resource: Resource[Any], record: int, beside: int, who: Who, *, after: bool) -> Outcome:
+        """Let a record stand right before, or right after, another of its profile.
+
+        Raises:
+            RecordNotFoundError: If there is no such record, or the other is of another profile.
+        """
+        await self.ready(resource)
+
+        def unit(tx: Transaction, operation: Operation, done: Done) -> None:
+            moved = rows.find(tx, resource.shape, record)
+            other = rows.find(tx, resource.shape, beside)
+            if other.profile != moved.profile:
+                raise RecordNotFoundError(resource.name, beside)
+            if other.id == moved.id:
+                return
+            place = rows.place_beside(tx, resource.shape, other, after=after)
+            rows.move(tx, resource.shape, moved.id, place)
+            done.records.append(moved._replace(place=place))
+
+        return await self._do(resource, MOVE, who, unit, about={"record": record})
+
+    async def undo(self, resource: Resource[Any], operation: str, who: Who) -> Outcome:
+        """Take back all that an operation did, but for records that were changed since.
+
+        Raises:
+            RecordRefusedError: If there is no such operation, or it was taken back already.
+            RecordTakenError: If another record has the key by now.
+        """
+        await self.ready(resource)
+        row = await self._db.read(operations.find, resource.shape, operation)
+        if row is None or row.undone is not None:
+            raise RecordRefusedError("There is nothing to undo any more.")
+        made = self._operation(who)
+        shapes = [resource.shape]
+        shapes += [each.shape for each in self.resources.values() if each.name != resource.name]
+        done, is_first = Done(), True
+        for shape in shapes:
+            search = self.resources[shape.name].search if shape.name in self.resources else resource.search
+            after = 0
+            while events := await self._db.read(operations.events_of, shape, operation, after=after, limit=_AT_ONCE):
+                after = events[-1].record
+                unit = _undoing(resource, row, made, shape, events, search, is_first=is_first)
+                part = await self._db.write(unit)
+                done.records, done.kept, is_first = [*done.records, *part.records], done.kept + part.kept, False
+                self._publish(part.versions, who)
+        return Outcome(made.id, done.records, done.kept)
+
+    async def go_back(self, resource: Resource[Any], record: int, version: int, who: Who) -> Outcome:
+        """Give a record the values it had at a version."""
+        now = await self.find(resource, record)
+        values = await self._db.read(writing.as_it_was, resource.shape, record, version)
+        return await self.change(resource, record, values, who, seen=now.version)
+
+    # Inside
+
+    def _operation(self, who: Who) -> Operation:
+        return Operation(new_id(), Author(who.actor, to_text(self._clock.now()), who.tab))
+
+    async def _do(
+        self,
+        resource: Resource[Any],
+        kind: str,
+        who: Who,
+        unit: Callable[[Transaction, Operation, Done], None],
+        about: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Do something in one transaction and tell whoever listens; note it only where it changed something."""
+        operation = self._operation(who)
+
+        def noted(tx: Transaction) -> Done:
+            done = Done()
+            writing.claimed(tx, resource.shape, done)
+            operations.begin(tx, resource.shape, operation, kind, about or {})
+            unit(tx, operation, done)
+            operations.count(tx, operation, len(done.records))
+            return done
+
+        done = await self._db.write(noted)
+        if done.records:
+            self._publish(done.versions, who)
+        return Outcome(operation.id if done.records else "", done.records, done.kept)
+
+    def _publish(self, versions: Mapping[str, int], who: Who) -> None:
+        for name, version in versions.items():
+            self._bus.publish(RecordsChanged(name, version, who.tab))
+
+    async def _checked(
+        self, resource: Resource[Any], answers: Mapping[str, Any], before: Values | None = None
+    ) -> Values:
+        """Return the values that answers make, checked as a whole with those that stay."""
+        unknown = set(answers) - set(resource.shape.by_name)
+        if unknown:
+            raise InvalidAnswersError(dict.fromkeys(unknown, "There is no such field."))
+
+        def check() -> Values:
+            return forms.stored(resource, forms.validate(resource, {**(before or {}), **answers}))
+
+        return await self._apart_if(resource, check)
+
+    async def _apart_if(self, resource: Resource[Any], call: Callable[[], T]) -> T:
+        """Run something on a thread where the author's code takes part, which may be slow."""
+        if resource.rules:
+            result: T = await self._apart(call)
+            return result
+        return call()
+
+    async def _asked(
+        self, moment: Moment, resource: Resource[Any], before: Record | None, values: Any, profile: str | None, who: Who
+    ) -> Any:
+        """Let the app look at a change before it is made; return the values that are to be stored.
+
+        Raises:
+            RecordRefusedError, InvalidAnswersError: If the app refuses it.
+        """
+        action = moment.partition("_")[2]
+        if resource.may is not None and not await self._apart(lambda: resource.may(who.actor, action, before)):
+            raise RecordRefusedError("You may not do this.")
+        for hook in resource.hooks[moment]:
+            was = resource.typed(before.values) if before is not None else None
+            is_now = resource.typed(values) if values is not None else None
+            change = Change(before.id if before else None, was, is_now, profile, who.actor)
+            try:
+                result = await self._called(hook, change)
+            except FieldError as error:
+                raise InvalidAnswersError({error.field: error.reason}) from None
+            except ValueError as error:
+                raise RecordRefusedError(str(error)) from None
+            if result is not None and values is not None:
+                given = result.model_dump() if hasattr(result, "model_dump") else vars(result)
+                values = await self._checked(resource, given)
+        return values
+
+    async def _told(
+        self, moment: Moment, resource: Resource[Any], changed: Sequence[tuple[Record | None, Record | None]], who: Who
+    ) -> None:
+        """Tell the app of what was done."""
+        for hook in resource.hooks[moment]:
+            for before, after in changed:
+                one = after or before
+                assert one is not None  # noqa: S101 - one of them is there
+                was = resource.typed(before.values) if before is not None else None
+                is_now = resource.typed(after.values) if after is not None else None
+                await self._called(hook, Change(one.id, was, is_now, one.profile, who.actor))
+
+    async def _called(self, hook: Callable[..., Any], change: Change[Any]) -> Any:
+        if asyncio.iscoroutinefunction(hook):
+            return await hook(change)
+        return await self._apart(lambda: hook(change))
+
+
+def _listing(tx: Transaction, shape: Shape, query: Query, limit: int, offset: int) -> Listing:
+    found = queries.page(tx, shape, query, limit=limit, offset=offset)
+    return Listing(found, queries.count(tx, shape, query), catalog.version(tx, shape.name))
+
+
+def _changing(
+    resource: Resource[Any], before: Record, values: Values
+) -> Callable[[Transaction, Operation, Done], None]:
+    def unit(tx: Transaction, operation: Operation, done: Done) -> None:
+        now = rows.find(tx, resource.shape, before.id)
+        if now.version != before.version:
+            done.kept = 1
+            return
+        writing.refuse_taken(tx, resource.shape, values, now.profile, now.id)
+        writing.refuse_dangling(tx, resource.shape, values, now.profile)
+        found = writing.found_by(resource.shape, resource.search, values)
+        changed = rows.change(tx, resource.shape, operation, now, values, found)
+        if changed is not None:
+            done.records.append(changed)
+
+    return unit
+
+
+def _undoing(
+    resource: Resource[Any],
+    row: OperationRow,
+    made: Operation,
+    shape: Shape,
+    events: Sequence[RecordEvent],
+    search: Sequence[str],
+    *,
+    is_first: bool,
+) -> Callable[[Transaction], Done]:
+    def unit(tx: Transaction) -> Done:
+        done = Done()
+        writing.claimed(tx, resource.shape, done)
+        if is_first:
+            operations.begin(tx, resource.shape, made, UNDO, {}, undoes=row.id)
+            if not operations.undone_by(tx, row.id, made.id):
+                raise RecordRefusedError("There is nothing to undo any more.")
+        writing.take_back(tx, shape, made, events, search, done)
+        operations.count(tx, made, len(done.records))
+        return done
+
+    return unit
+
+
+def in_words(difference: catalog.Difference) -> list[str]:
+    """Return what is different about a table, one sentence each."""
+    said = [f"{each.name!r} is new" for each in difference.added]
+    said += [f"{each.name!r} is gone" for each in difference.gone]
+    for was, is_now in difference.changed:
+        same = was.kind == is_now.kind
+        said.append(
+            f"{was.name!r} leads elsewhere" if same else f"{was.name!r} was {was.kind} and is {is_now.kind} now"
+        )
+    if difference.has_other_key:
+        said.append("the key is another")
+    return said

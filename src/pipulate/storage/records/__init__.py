@@ -1,0 +1,1 @@
+"""Tables of records: one for each resource, with a history of everything that was done to them."""
