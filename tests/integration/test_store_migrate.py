@@ -34,7 +34,7 @@ MORE = '''
 import sys
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0004", "0003", None, None
+revision, down_revision, branch_labels, depends_on = "0005", "0004", None, None
 def upgrade():
     op.create_table("half_done", sa.Column("id", sa.Text, primary_key=True))
     op.execute("INSERT INTO profiles VALUES ('half', 'half', 'half', '')")
@@ -59,7 +59,7 @@ def scripts(tmp_path: Path) -> Path:
 
 def add(scripts: Path, then: str) -> None:
     """Add a revision after the newest."""
-    (scripts / "versions" / "0004_more.py").write_text(MORE.format(then=then))
+    (scripts / "versions" / "0005_more.py").write_text(MORE.format(then=then))
 
 
 def tables(path: Path) -> set[str]:
@@ -185,7 +185,7 @@ def test_a_migration_goes_on_from_where_the_store_is(tmp_path: Path, scripts: Pa
     migrate_sqlite(path)
     add(scripts, "pass")
     assert migrate_sqlite(path, scripts=scripts)
-    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0004", True)
+    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0005", True)
     with pytest.raises(StoreNewerError):
         migrate_sqlite(path)
 
@@ -237,13 +237,8 @@ def test_two_programs_that_migrate_at_the_same_moment_do_it_once(url: str) -> No
 
 def test_what_has_to_be_done_is_told_by_the_revision(scripts: Path) -> None:
     add(scripts, "pass")
-    assert [check_revision(found, scripts) for found in (None, "0001", "0002", "0003", "0004")] == [
-        True,
-        True,
-        True,
-        True,
-        False,
-    ]
+    known = (None, "0001", "0002", "0003", "0004", "0005")
+    assert [check_revision(found, scripts) for found in known] == [True, True, True, True, True, False]
     for unknown in ("0005", "", "default"):
         with pytest.raises(StoreNewerError):
             check_revision(unknown, scripts)

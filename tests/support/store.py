@@ -252,6 +252,8 @@ class Postgres:
                 "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'before_restore_%'"
             ):
                 connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+            for (name,) in connection.execute("SELECT name FROM record_tables").fetchall():
+                connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(f"rec_{name}")))
             for table in reversed(TABLES):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
             connection.cursor().executemany("INSERT INTO profiles VALUES (%s, %s, %s, %s)", self._profiles)

@@ -44,6 +44,7 @@ _AT_ONCE: Final = 1_000
 """Records changed in one transaction; what is more is done in several, so that others get a turn."""
 
 _TRIES: Final = 5
+_NOTHING: Final = "There is nothing to undo any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +266,10 @@ class Records:
                 return
             place = rows.place_beside(tx, resource.shape, other, after=after)
             rows.move(tx, resource.shape, moved.id, place)
+            operations.describe(tx, operation, {"record": moved.id, "from": moved.place, "to": place})
             done.records.append(moved._replace(place=place))
 
-        return await self._do(resource, MOVE, who, unit, about={"record": record})
+        return await self._do(resource, MOVE, who, unit)
 
     async def undo(self, resource: Resource[Any], operation: str, who: Who) -> Outcome:
         """Take back all that an operation did, but for records that were changed since.
@@ -279,20 +281,23 @@ class Records:
         await self.ready(resource)
         row = await self._db.read(operations.find, resource.shape, operation)
         if row is None or row.undone is not None:
-            raise RecordRefusedError("There is nothing to undo any more.")
+            raise RecordRefusedError(_NOTHING)
         made = self._operation(who)
-        shapes = [resource.shape]
-        shapes += [each.shape for each in self.resources.values() if each.name != resource.name]
-        done, is_first = Done(), True
-        for shape in shapes:
-            search = self.resources[shape.name].search if shape.name in self.resources else resource.search
-            after = 0
-            while events := await self._db.read(operations.events_of, shape, operation, after=after, limit=_AT_ONCE):
-                after = events[-1].record
-                unit = _undoing(resource, row, made, shape, events, search, is_first=is_first)
-                part = await self._db.write(unit)
-                done.records, done.kept, is_first = [*done.records, *part.records], done.kept + part.kept, False
-                self._publish(part.versions, who)
+        others = [each for each in self.resources.values() if each.name != resource.name]
+        done = Done()
+        for each in (resource, *others):
+            after, first = 0, row if each is resource else None
+            while True:
+                read = operations.events_of
+                events = await self._db.read(read, each.shape, operation, after=after, limit=_AT_ONCE)
+                if not events and first is None:
+                    break
+                part = await self._db.write(_taking_back(each, made, events, first))
+                self._publish(part.versions if part.records else {}, who)
+                done.records, done.kept = [*done.records, *part.records], done.kept + part.kept
+                if len(events) < _AT_ONCE:
+                    break
+                after, first = events[-1].record, None
         return Outcome(made.id, done.records, done.kept)
 
     async def go_back(self, resource: Resource[Any], record: int, version: int, who: Who) -> Outcome:
@@ -312,7 +317,6 @@ class Records:
         kind: str,
         who: Who,
         unit: Callable[[Transaction, Operation, Done], None],
-        about: Mapping[str, Any] | None = None,
     ) -> Outcome:
         """Do something in one transaction and tell whoever listens; note it only where it changed something."""
         operation = self._operation(who)
@@ -320,9 +324,12 @@ class Records:
         def noted(tx: Transaction) -> Done:
             done = Done()
             writing.claimed(tx, resource.shape, done)
-            operations.begin(tx, resource.shape, operation, kind, about or {})
+            operations.begin(tx, resource.shape, operation, kind, {})
             unit(tx, operation, done)
-            operations.count(tx, operation, len(done.records))
+            if done.records:
+                operations.count(tx, operation, len(done.records))
+            else:
+                operations.forget(tx, operation)
             return done
 
         done = await self._db.write(noted)
@@ -363,7 +370,8 @@ class Records:
             RecordRefusedError, InvalidAnswersError: If the app refuses it.
         """
         action = moment.partition("_")[2]
-        if resource.may is not None and not await self._apart(lambda: resource.may(who.actor, action, before)):
+        may = resource.may
+        if may is not None and not await self._apart(lambda: may(who.actor, action, before)):
             raise RecordRefusedError("You may not do this.")
         for hook in resource.hooks[moment]:
             was = resource.typed(before.values) if before is not None else None
@@ -421,24 +429,21 @@ def _changing(
     return unit
 
 
-def _undoing(
-    resource: Resource[Any],
-    row: OperationRow,
-    made: Operation,
-    shape: Shape,
-    events: Sequence[RecordEvent],
-    search: Sequence[str],
-    *,
-    is_first: bool,
+def _taking_back(
+    resource: Resource[Any], made: Operation, events: Sequence[RecordEvent], first: OperationRow | None
 ) -> Callable[[Transaction], Done]:
+    """Return what takes events back; `first` is the operation they are of, where it is still to be noted as undone."""
+
     def unit(tx: Transaction) -> Done:
         done = Done()
         writing.claimed(tx, resource.shape, done)
-        if is_first:
-            operations.begin(tx, resource.shape, made, UNDO, {}, undoes=row.id)
-            if not operations.undone_by(tx, row.id, made.id):
-                raise RecordRefusedError("There is nothing to undo any more.")
-        writing.take_back(tx, shape, made, events, search, done)
+        if first is not None:
+            operations.begin(tx, resource.shape, made, UNDO, {}, undoes=first.id)
+            if not operations.undone_by(tx, first.id, made.id):
+                raise RecordRefusedError(_NOTHING)
+            if "to" in first.facts:
+                writing.move_back(tx, resource.shape, made, first.facts, done)
+        writing.take_back(tx, resource.shape, made, events, resource.search, done, is_strict=first is not None)
         operations.count(tx, made, len(done.records))
         return done
 

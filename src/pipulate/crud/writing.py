@@ -92,7 +92,7 @@ def refuse_dangling(tx: Transaction, shape: Shape, values: Values, profile: str 
 
 
 def conflict(tx: Transaction, shape: Shape, now: Record, seen: int, values: Values) -> RecordConflictError | None:
-    """Return what stands in the way of a change that is based on an older version; None where it touches other fields."""
+    """Return what stands in the way of a change based on an older version; None where it touches other fields."""
     if seen >= now.version:
         return None
     since: set[str] = set()
@@ -148,9 +148,9 @@ def _delete(
     claimed(tx, shape, done)
     gone = {each.id for each in records}
     done.records += [rows.delete(tx, shape, operation, each) for each in records]
-    for other, column in ((other, column) for other in others for column in other.columns if column.to == shape.name):
+    for other, column in ((each, column) for each in others for column in each.columns if column.to == shape.name):
         query = Query(conditions=(Condition(column.name, "any", sorted(gone)),))
-        linked = [each for each in rows.find_all(tx, other, queries.numbers(tx, other, query))]
+        linked = rows.find_all(tx, other, queries.numbers(tx, other, query))
         if not linked:
             continue
         if column.on_delete == "protect":
@@ -178,6 +178,8 @@ def take_back(
     events: Sequence[RecordEvent],
     search: Sequence[str],
     done: Done,
+    *,
+    is_strict: bool,
 ) -> None:
     """Take back what an operation did to records, where nothing was done to them since.
 
@@ -188,6 +190,10 @@ def take_back(
         events: What the operation did, in the order it did it.
         search: The fields a record is searched by.
         done: Takes down what was done, and how many records were left as they are.
+        is_strict: Whether a key that another record has by now stops it all; otherwise that record is left.
+
+    Raises:
+        RecordTakenError: If one has, where that stops it.
     """
     claimed(tx, shape, done)
     now = {each.id: each for each in rows.find_all(tx, shape, {each.record for each in events}, deleted=True)}
@@ -196,8 +202,26 @@ def take_back(
         if record is None or record.version != event.version + _further(events, event):
             done.kept += 1
             continue
-        now[event.record] = _reversed(tx, shape, operation, record, event, search)
+        try:
+            now[event.record] = _reversed(tx, shape, operation, record, event, search)
+        except RecordTakenError:
+            if is_strict:
+                raise
+            done.kept += 1
+            continue
         done.records.append(now[event.record])
+
+
+def move_back(tx: Transaction, shape: Shape, operation: Operation, moved: Mapping[str, Any], done: Done) -> None:
+    """Let a record stand where it stood, where nobody has moved it since; `moved` is what the operation noted."""
+    there = rows.find_all(tx, shape, [moved["record"]], deleted=True)
+    if not there or there[0].place != moved["to"]:
+        done.kept += 1
+        return
+    rows.move(tx, shape, there[0].id, moved["from"])
+    operations.describe(tx, operation, {"record": there[0].id, "from": moved["to"], "to": moved["from"]})
+    operations.count(tx, operation, 1)
+    done.records.append(there[0]._replace(place=moved["from"]))
 
 
 def _further(events: Sequence[RecordEvent], event: RecordEvent) -> int:

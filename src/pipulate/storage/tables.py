@@ -10,21 +10,28 @@ from typing import Any, Protocol
 
 from pipulate.errors import StorageError
 from pipulate.storage.database import Transaction
+from pipulate.storage.records.shape import PREFIX, Shape
 from pipulate.storage.sqlite import SqliteTransaction, open_read_only
 
 TABLES = (
     "profiles", "runs", "run_events", "run_steps", "run_files", "uploads", "conversations", "messages", "key_values",
-    "jobs", "job_parts", "job_lines", "job_schedules",
+    "jobs", "job_parts", "job_lines", "job_schedules", "record_tables", "record_operations", "record_events",
 )  # fmt: skip
-"""Every table, those that others refer to first."""
+"""Every table but those of the records, which `record_tables` names; those that others refer to first."""
 
 _BATCH = 500
 _REVISION = "SELECT version_num FROM alembic_version"
+_RECORDS = "SELECT name FROM record_tables ORDER BY name"
 
 
 def _all_of(table: str) -> str:
     """Return what reads a table. Uploads that no value took yet are left out: their files are in no backup either."""
     return f"SELECT * FROM {table}" + (" WHERE taken_at IS NOT NULL" if table == "uploads" else "")  # noqa: S608
+
+
+def _tables_of(names: Sequence[Sequence[Any]]) -> list[str]:
+    """Return the tables of resources; their names were checked when they were made."""
+    return [f"{PREFIX}{name}" for (name,) in names]
 
 
 class Source(Protocol):
@@ -46,7 +53,7 @@ class SqliteSource:
 
     def tables(self) -> Iterator[tuple[str, list[str], Iterator[Sequence[Any]]]]:
         """Yield each table."""
-        for table in TABLES:
+        for table in (*TABLES, *_tables_of(self._connection.execute(_RECORDS).fetchall())):
             cursor = self._connection.execute(_all_of(table))
             yield table, [column[0] for column in cursor.description], iter(cursor)
 
@@ -60,7 +67,7 @@ class PostgresSource:
 
     def tables(self) -> Iterator[tuple[str, list[str], Iterator[Sequence[Any]]]]:
         """Yield each table."""
-        for table in TABLES:
+        for table in (*TABLES, *_tables_of(self._connection.execute(_RECORDS).fetchall())):
             with self._connection.cursor(name=f"backup_{table}") as cursor:
                 cursor.itersize = _BATCH
                 cursor.execute(_all_of(table))
@@ -116,10 +123,10 @@ def fill(connection: Any, tables: Iterable[tuple[str, list[str], Iterator[list[A
         connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - names from the tuple above
     for name, columns, rows in tables:
         if name not in TABLES:
-            raise StorageError(f"The backup has a table this program does not know: {name}.")
-        statement = sa.text(
-            f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join(':' + each for each in columns)})"  # noqa: S608
-        )
+            _make(connection, name)
+        given = ", ".join(f":{each}" for each in columns)
+        named = ", ".join(f'"{each}"' for each in columns)
+        statement = sa.text(f"INSERT INTO {name} ({named}) VALUES ({given})")  # noqa: S608 - checked names
         batch: list[dict[str, Any]] = []
         for row in rows:
             batch.append(dict(zip(columns, row, strict=True)))
@@ -128,3 +135,15 @@ def fill(connection: Any, tables: Iterable[tuple[str, list[str], Iterator[list[A
                 batch = []
         if batch:
             connection.execute(statement, batch)
+
+
+def _make(connection: Any, table: str) -> None:
+    """Make a table of records, as the rows before say that it is."""
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    name = table.removeprefix(PREFIX)
+    noted = connection.execute(sa.text("SELECT shape FROM record_tables WHERE name = :name"), {"name": name}).scalar()
+    if noted is None or not table.startswith(PREFIX):
+        raise StorageError(f"The backup has a table this program does not know: {table}.")
+    for statement in Shape.from_json(name, noted).made_by(is_postgres=connection.dialect.name == "postgresql"):
+        connection.exec_driver_sql(statement)

@@ -74,6 +74,17 @@ def begin(
     )  # fmt: skip
 
 
+def forget(tx: Transaction, operation: Operation) -> None:
+    """Remove the line of something that turned out to be nothing."""
+    tx.run("DELETE FROM record_operations WHERE id = :id", id=operation.id)
+
+
+def describe(tx: Transaction, operation: Operation, about: Mapping[str, Any]) -> None:
+    """Note what it is about."""
+    told = json.dumps(about, separators=(",", ":"))
+    tx.run("UPDATE record_operations SET about = :about WHERE id = :id", about=told, id=operation.id)
+
+
 def count(tx: Transaction, operation: Operation, records: int) -> None:
     """Note that it changed so many more records."""
     tx.run("UPDATE record_operations SET records = records + :records WHERE id = :id", records=records, id=operation.id)
