@@ -68,6 +68,7 @@ WIDE_EXCEPTS = {
 
 LONG_FUNCTIONS = {
     "app.py:build": "the one place where everything is put together",
+    "crud/resource.py:Resource.__init__": "what an author can say of a table, and what each of it means",
     "explicit/look.py:Look.display_revert_header": "eight parameters that plugins use, and what each means",
     "storage/runs.py:change": "as submit",
     "storage/migrations/versions/0001_foundation.py:upgrade": "the list of all tables",

@@ -239,6 +239,6 @@ def test_what_has_to_be_done_is_told_by_the_revision(scripts: Path) -> None:
     add(scripts, "pass")
     known = (None, "0001", "0002", "0003", "0004", "0005")
     assert [check_revision(found, scripts) for found in known] == [True, True, True, True, True, False]
-    for unknown in ("0005", "", "default"):
+    for unknown in ("0006", "", "default"):
         with pytest.raises(StoreNewerError):
             check_revision(unknown, scripts)

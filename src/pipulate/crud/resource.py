@@ -41,7 +41,7 @@ class Computed:
     """A column that is worked out from the record.
 
     Attributes:
-        name: Name of its function.
+        name: What `columns=` calls it.
         title: What people read above it.
         function: What works it out.
     """
@@ -156,11 +156,10 @@ class Resource(Generic[M]):
         self.hooks[moment] = (*self.hooks[moment], hook)
         return hook
 
-    def column(self, title: str | None = None) -> Callable[[View], View]:
-        """Add a column that a function works out from the record: `@tasks.column("Overdue")`."""
+    def column(self, name: str, title: str | None = None) -> Callable[[View], View]:
+        """Add a column that a function works out from the record: `@tasks.column("overdue", "Overdue?")`."""
 
         def added(function: View) -> View:
-            name = function.__name__
             self.computed[name] = Computed(name, title or label_of(name), function)
             return function
 

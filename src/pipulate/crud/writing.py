@@ -161,14 +161,8 @@ def _delete(
         claimed(tx, other, done)
         for each in linked:
             values = {column.name: None}
-            rows.change(tx, other, operation, each, values, _found_of(tx, other, each))
+            rows.change(tx, other, operation, each, values, None)
             done.records.append(each)
-
-
-def _found_of(tx: Transaction, shape: Shape, record: Record) -> str:
-    """Return the text a record is searched by as it is stored: a link is no part of it."""
-    row = tx.one(f"SELECT _found FROM {shape.table} WHERE _id = :record", record=record.id)  # noqa: S608 - checked names
-    return str(row[0]) if row else ""
 
 
 def take_back(

@@ -167,7 +167,7 @@ def _cell(column: Column, value: Any) -> Any:
 
 
 def change(
-    tx: Transaction, shape: Shape, operation: Operation, before: Record, values: Values, found: str
+    tx: Transaction, shape: Shape, operation: Operation, before: Record, values: Values, found: str | None
 ) -> Record | None:
     """Give a record other values; return it, or None where they are those it has.
 
@@ -177,14 +177,14 @@ def change(
         operation: What it is noted under.
         before: The record as it is.
         values: The fields that become something else.
-        found: The text it is searched by from now on.
+        found: The text it is searched by from now on; None where that stays.
     """
     changed = {name: value for name, value in values.items() if before.values[name] != value}
     if not changed:
         return None
     data = {name: [before.values[name], value] for name, value in changed.items()}
     cells = {name: _cell(shape.by_name[name], value) for name, value in changed.items()}
-    _update(tx, shape, before, operation, cells, {"_found": found})
+    _update(tx, shape, before, operation, cells, {} if found is None else {"_found": found})
     note(tx, shape, operation, before.id, before.version + 1, CHANGED, data)
     return _after(before, operation, values={**before.values, **changed})
 
