@@ -13,14 +13,20 @@ from typing import Any
 import pytest
 
 from pipulate._clock import to_text
+from pipulate._ids import new_id
 from pipulate.errors import ArchiveError, StorageError, StoreDamagedError, StoreNewerError
 from pipulate.storage import jobs, transfer
 from pipulate.storage.archive import Archive, backup
 from pipulate.storage.check import check_sqlite_file
+from pipulate.storage.database import Transaction
 from pipulate.storage.folder import Layout
 from pipulate.storage.keyvalue import KeyValues
+from pipulate.storage.ledger import Author
 from pipulate.storage.migrate import REVISION
 from pipulate.storage.postgres import PostgresDatabase
+from pipulate.storage.records import catalog, operations, rows
+from pipulate.storage.records.rows import Operation
+from pipulate.storage.records.shape import Column, Shape
 from pipulate.storage.restore import restore_postgres, restore_sqlite
 from pipulate.storage.sqlite import SqliteDatabase
 from pipulate.testing import ManualClock
@@ -40,6 +46,20 @@ def fill(store: Store) -> None:
     job = store.db.write_now(put_one, status="running", run=run, backoff_s=0.1, timeout_s=1e9)
     store.db.write_now(jobs.note, job, AT, None, None, [(AT, "a line")])
     store.db.write_now(jobs.put_part, job, 1, "part", "1", AT)
+    store.db.write_now(put_record, store.db.name, "kept")
+
+
+SHAPE = Shape("things", (Column("name", "text"), Column("done", "flag"), Column("tags", "json")), key=("name",))
+
+
+def put_record(tx: Transaction, kind: str, name: str) -> int:
+    """Put a record into a table, which is made where it is not there."""
+    operation = Operation(new_id(), Author("ann", AT))
+    catalog.make(tx, SHAPE, AT, is_postgres=kind == "postgresql")
+    operations.begin(tx, SHAPE, operation, "create", {})
+    place = rows.last_place(tx, SHAPE, "default")
+    values = {"name": name, "done": True, "tags": ["a"]}
+    return rows.add(tx, SHAPE, operation, values, name, profile="default", place=place)
 
 
 def saved(store: Store, name: str = "backup.zip") -> Path:
@@ -182,6 +202,7 @@ def test_a_backup_restores_to_the_same_rows_and_files_on_either_kind_of_store(
             assert rows_of(source) == before
         assert copy.problems() == []
         copy.filled("new")
+        assert copy.db.write_now(put_record, copy.db.name, "more") > 1
     finally:
         copy.db.close()
         store.is_damaged = True  # It is closed, and may have been replaced.

@@ -183,6 +183,15 @@ async def test_change_of_other_fields_is_no_conflict_and_one_of_the_same_is(worl
     assert kept.records[0].values["text"] == "Mine"
 
 
+async def test_change_is_a_conflict_however_many_others_there_were_since(world: World) -> None:
+    record = await world.add("A")
+    await world.records.change(world.tasks, record.id, {"text": "Theirs"}, BEN, seen=1)
+    for number in range(2, 60):
+        await world.records.change(world.tasks, record.id, {"hours": float(number)}, BEN, seen=number)
+    with pytest.raises(RecordConflictError):
+        await world.records.change(world.tasks, record.id, {"text": "Mine"}, ANN, seen=1)
+
+
 async def test_two_who_change_different_fields_at_once_both_do(world: World) -> None:
     record = await world.add("A")
     changes: list[dict[str, Any]] = [{"text": "B"}, {"priority": 1}, {"done": True}, {"hours": 2.0}, {"mood": "bad"}]
@@ -476,6 +485,22 @@ async def test_whoever_listens_hears_of_every_change_once_it_is_stored(world: Wo
         ("tasks", 1, "tab-a"),
         ("tasks", 2, "tab-b"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [("UPDATE rec_tasks SET text = 'x'", "text are not what"), ("UPDATE rec_tasks SET _version = 3", "1 events where"),
+     ("UPDATE rec_tasks SET _deleted_at = '1'", "says otherwise"), ("DELETE FROM record_events", "0 events where"),
+     ("UPDATE record_tables SET shape = '{}'", "cannot be read")],
+)  # fmt: skip
+async def test_damage_is_named(world: World, damage: str, said: str) -> None:
+    record = await world.add("A")
+    assert world.store.problems() == []
+    await world.store.db.write(lambda tx: tx.run(damage))
+    (problem,) = world.store.problems()
+    assert said in problem
+    assert f"tasks/{record.id}" in problem or "tasks:" in problem
+    world.store.is_damaged = True
 
 
 async def test_table_with_other_fields_stops_its_app_and_no_other(world: World) -> None:

@@ -26,6 +26,7 @@ from pipulate.storage.ledger import Author, RunRow, Written
 from pipulate.storage.migrate import migrate_postgres, migrate_sqlite
 from pipulate.storage.postgres import PostgresDatabase
 from pipulate.storage.profiles import DEFAULT_ID
+from pipulate.storage.records.check import check_records
 from pipulate.storage.sqlite import SqliteDatabase
 from pipulate.storage.tables import TABLES, PostgresSource, SqliteSource, reading_postgres, reading_sqlite
 from pipulate.testing import ManualClock
@@ -178,7 +179,7 @@ class Store:
 
     def problems(self) -> list[str]:
         """Return what does not hold together."""
-        return self.db.read_now(lambda tx: list(check_runs(tx, self.files)))
+        return self.db.read_now(lambda tx: [*check_runs(tx, self.files), *check_records(tx)])
 
     @contextmanager
     def source(self) -> Iterator[SqliteSource | PostgresSource]:

@@ -98,10 +98,11 @@ def restore(file: Path, data: Path | None, as_json: bool) -> None:
 def check(data: Path | None, as_json: bool) -> None:
     """Check that everything holds together.
 
-    Looks at the database, at every run against its journal, and at every file. Exits with 1 and a line for each problem
-    if there is one. Works while the server runs.
+    Looks at the database, at every run and record against its history, and at every file. Exits with 1 and a line for
+    each problem if there is one. Works while the server runs.
     """
     from pipulate.storage.check import check_runs, check_sqlite_file  # noqa: PLC0415 - help needs none of this
+    from pipulate.storage.records.check import check_records  # noqa: PLC0415
 
     settings = settings_from(data=data)
     problems: list[str] = []
@@ -109,7 +110,7 @@ def check(data: Path | None, as_json: bool) -> None:
         problems += check_sqlite_file(layout_of(settings).database)
     if not problems:
         with reading(settings) as (_, tx, files):
-            problems += check_runs(tx, files)
+            problems += [*check_runs(tx, files), *check_records(tx)]
     if as_json:
         show_json({"ok": not problems, "problems": problems})
     else:

@@ -96,9 +96,10 @@ def conflict(tx: Transaction, shape: Shape, now: Record, seen: int, values: Valu
     if seen >= now.version:
         return None
     since: set[str] = set()
-    for event in operations.history(tx, shape, now.id):
-        if event.version > seen:
-            since.update(event.changes)
+    version = now.version + 1
+    while version > seen + 1 and (events := operations.history(tx, shape, now.id, before=version)):
+        since.update(*(event.changes for event in events if event.version > seen))
+        version = events[-1].version
     both = [name for name, value in values.items() if name in since and now.values[name] != value]
     if not both:
         return None

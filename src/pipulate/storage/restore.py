@@ -18,6 +18,7 @@ from pipulate.storage.archive import Archive
 from pipulate.storage.files import FileStore, sync
 from pipulate.storage.folder import FolderLock, Layout
 from pipulate.storage.migrate import check_revision, migrate_sqlite, reason_of, sqlalchemy_url, sqlite_url, upgrade
+from pipulate.storage.records.shape import PREFIX
 from pipulate.storage.tables import TABLES, fill
 
 _MOVED = ("pipulate.sqlite3", "pipulate.sqlite3-wal", "pipulate.sqlite3-shm", "files")
@@ -168,11 +169,13 @@ def _set_aside(connection: Any, wanted: str) -> str:
     """Move our tables to a schema of their own; return its name."""
     import sqlalchemy as sa  # noqa: PLC0415 - as above
 
-    here = [
-        name
-        for name in (*TABLES, "alembic_version")
-        if connection.execute(sa.text("SELECT to_regclass(:name)"), {"name": name}).scalar_one() is not None
-    ]
+    def is_there(name: str) -> bool:
+        return connection.execute(sa.text("SELECT to_regclass(:name)"), {"name": name}).scalar_one() is not None
+
+    here = [name for name in (*TABLES, "alembic_version") if is_there(name)]
+    if "record_tables" in here:
+        names = connection.execute(sa.text("SELECT name FROM record_tables")).scalars()
+        here += [f"{PREFIX}{name}" for name in names]
     schema, number = wanted, 1
     while connection.execute(sa.text("SELECT to_regnamespace(:schema)"), {"schema": schema}).scalar_one() is not None:
         number += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ TABLES = (
 
 _BATCH = 500
 _REVISION = "SELECT version_num FROM alembic_version"
+_COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
 _RECORDS = "SELECT name FROM record_tables ORDER BY name"
 
 
@@ -124,6 +126,8 @@ def fill(connection: Any, tables: Iterable[tuple[str, list[str], Iterator[list[A
     for name, columns, rows in tables:
         if name not in TABLES:
             _make(connection, name)
+        if not all(_COLUMN.fullmatch(each) for each in columns):
+            raise StorageError(f"The backup has a column of {name} that this program does not know.")
         given = ", ".join(f":{each}" for each in columns)
         named = ", ".join(f'"{each}"' for each in columns)
         statement = sa.text(f"INSERT INTO {name} ({named}) VALUES ({given})")  # noqa: S608 - checked names
@@ -135,6 +139,8 @@ def fill(connection: Any, tables: Iterable[tuple[str, list[str], Iterator[list[A
                 batch = []
         if batch:
             connection.execute(statement, batch)
+        if name not in TABLES and connection.dialect.name == "postgresql":
+            _count_on(connection, name)
 
 
 def _make(connection: Any, table: str) -> None:
@@ -145,5 +151,17 @@ def _make(connection: Any, table: str) -> None:
     noted = connection.execute(sa.text("SELECT shape FROM record_tables WHERE name = :name"), {"name": name}).scalar()
     if noted is None or not table.startswith(PREFIX):
         raise StorageError(f"The backup has a table this program does not know: {table}.")
-    for statement in Shape.from_json(name, noted).made_by(is_postgres=connection.dialect.name == "postgresql"):
+    try:
+        shape = Shape.from_json(name, noted)
+        statements = shape.made_by(is_postgres=connection.dialect.name == "postgresql")
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"The backup does not say how its table {table} is made.") from error
+    for statement in statements:
         connection.exec_driver_sql(statement)
+
+
+def _count_on(connection: Any, table: str) -> None:
+    """Let PostgreSQL number new records behind those that came with their numbers."""
+    connection.exec_driver_sql(
+        f"SELECT setval(pg_get_serial_sequence('{table}', '_id'), MAX(_id)) FROM {table} HAVING MAX(_id) IS NOT NULL"  # noqa: S608
+    )
