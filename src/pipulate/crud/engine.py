@@ -123,6 +123,16 @@ class Records:
         await self.ready(resource)
         return await self._db.read(rows.find, resource.shape, record, deleted=deleted)
 
+    async def find_all(self, resource: Resource[Any], records: Sequence[int]) -> list[Record]:
+        """Return those of some records that are there, by their numbers."""
+        await self.ready(resource)
+        return await self._db.read(rows.find_all, resource.shape, records)
+
+    async def first(self, resource: Resource[Any], query: Query) -> Record | None:
+        """Return the first record that a query finds, or None."""
+        found = await self._db.read(queries.page, resource.shape, query, limit=1)
+        return found[0] if found else None
+
     async def history(self, resource: Resource[Any], record: int, *, before: int | None = None) -> list[RecordEvent]:
         """Return the newest events of a record, or those before a version."""
         await self.ready(resource)
@@ -153,8 +163,7 @@ class Records:
         """
         await self.ready(resource)
         owner = profile if resource.per_profile else None
-        values = await self._checked(resource, answers)
-        values = await self._asked("before_create", resource, None, values, owner, who)
+        values = await self.created(resource, answers, owner, who)
 
         def unit(tx: Transaction, operation: Operation, done: Done) -> None:
             writing.refuse_taken(tx, resource.shape, values, owner)
@@ -192,7 +201,7 @@ class Records:
             given = {name: values[name] for name in answers if name in values}
             if (stands := await self._db.read(writing.conflict, resource.shape, before, seen, given)) is not None:
                 raise stands
-            values = await self._asked("before_change", resource, before, values, before.profile, who)
+            values = await self.changed(resource, before, answers, who)
             outcome = await self._do(resource, CHANGE, who, _changing(resource, before, values))
             if outcome.kept:
                 continue  # Somebody was faster; look again at what it has become.
@@ -282,7 +291,7 @@ class Records:
         row = await self._db.read(operations.find, resource.shape, operation)
         if row is None or row.undone is not None:
             raise RecordRefusedError(_NOTHING)
-        made = self._operation(who)
+        made = self.operation(who)
         others = [each for each in self.resources.values() if each.name != resource.name]
         done = Done()
         for each in (resource, *others):
@@ -306,9 +315,48 @@ class Records:
         values = await self._db.read(writing.as_it_was, resource.shape, record, version)
         return await self.change(resource, record, values, who, seen=now.version)
 
+    # What is made of answers, and writing many at once
+
+    async def created(
+        self, resource: Resource[Any], answers: Mapping[str, Any], profile: str | None, who: Who
+    ) -> Values:
+        """Return the values of a record that is made of answers; nothing is stored.
+
+        Raises:
+            InvalidAnswersError, RecordRefusedError: As in `create`.
+        """
+        values = await self._checked(resource, answers)
+        checked: Values = await self._asked("before_create", resource, None, values, profile, who)
+        return checked
+
+    async def changed(self, resource: Resource[Any], before: Record, answers: Mapping[str, Any], who: Who) -> Values:
+        """Return the values a record gets by answers to some of its fields; nothing is stored.
+
+        Raises:
+            InvalidAnswersError, RecordRefusedError: As in `create`.
+        """
+        values = await self._checked(resource, answers, before.values)
+        checked: Values = await self._asked("before_change", resource, before, values, before.profile, who)
+        return checked
+
+    async def written(
+        self, resource: Resource[Any], unit: Callable[[Transaction, Done], T], who: Who
+    ) -> tuple[Done, T]:
+        """Do something to a table in one transaction, with the table claimed, and tell whoever listens."""
+
+        def claimed(tx: Transaction) -> tuple[Done, T]:
+            done = Done()
+            writing.claimed(tx, resource.shape, done)
+            return done, unit(tx, done)
+
+        done, result = await self._db.write(claimed)
+        self._publish(done.versions, who)
+        return done, result
+
     # Inside
 
-    def _operation(self, who: Who) -> Operation:
+    def operation(self, who: Who) -> Operation:
+        """Return what changes made from now on are noted under."""
         return Operation(new_id(), Author(who.actor, to_text(self._clock.now()), who.tab))
 
     async def _do(
@@ -319,7 +367,7 @@ class Records:
         unit: Callable[[Transaction, Operation, Done], None],
     ) -> Outcome:
         """Do something in one transaction and tell whoever listens; note it only where it changed something."""
-        operation = self._operation(who)
+        operation = self.operation(who)
 
         def noted(tx: Transaction) -> Done:
             done = Done()

@@ -1,0 +1,135 @@
+"""Many records at once: changed, taken in from a table, and taken back in one go, on every store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, Field
+
+from pipulate.crud.change import Change
+from pipulate.crud.many import AT_ONCE, Problem, Report, change_all, take_in
+from pipulate.crud.resource import Resource
+from pipulate.storage.records.queries import Query
+from tests.contract.test_records import ANN, BEN, HOME, World, prepared
+from tests.support.store import Store
+
+pytestmark = pytest.mark.anyio
+
+
+class Product(BaseModel):
+    """Something with a key."""
+
+    sku: str
+    name: str = Field(min_length=2)
+    price: float = 0.0
+    on_sale: bool = False
+
+
+class Shop(World):
+    """A store with products."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.products = prepared(Resource("products", Product, key="sku", label="name"))
+        self.records = self.another(self.tasks, self.customers, self.products)
+
+    async def taken(self, *table: dict[str, str], choice: Any = "update", **more: Any) -> Report:
+        return await take_in(self.records, self.products, table, HOME, ANN, choice=choice, **more)
+
+    async def all(self) -> dict[str, dict[str, Any]]:
+        listing = await self.records.page(self.products, Query(), limit=5_000)
+        return {each.values["sku"]: dict(each.values) for each in listing.records}
+
+
+@pytest.fixture
+def shop(store: Store) -> Shop:
+    return Shop(store)
+
+
+def row(sku: str, name: str = "Thing", **more: str) -> dict[str, str]:
+    return {"sku": sku, "name": name, **more}
+
+
+async def test_rows_become_records_and_those_that_break_a_rule_are_told(shop: Shop) -> None:
+    report = await shop.taken(
+        row("a", price="1,234.50", on_sale="Yes"), row("b", "x"), row("c", price="much"), row("d", on_sale="perhaps"),
+        row("a", "Again"), row("e", price="9,5"),
+    )  # fmt: skip
+    assert (report.created, report.changed, report.wrong) == (2, 0, 4)
+    assert [(each.row, each.field) for each in report.problems] == [
+        (2, "name"), (3, "price"), (4, "on_sale"), (5, ""),
+    ]  # fmt: skip
+    assert await shop.all() == {
+        "a": {"sku": "a", "name": "Thing", "price": 1234.5, "on_sale": True},
+        "e": {"sku": "e", "name": "Thing", "price": 9.5, "on_sale": False},
+    }
+
+
+async def test_row_that_is_there_changes_it_or_is_left_out(shop: Shop) -> None:
+    await shop.taken(row("a", price="1"), row("b", price="2"))
+    report = await shop.taken({"sku": "a", "price": "5"}, row("b", price="2"), row("c"))
+    assert (report.created, report.changed, report.same) == (1, 1, 1)
+    assert (await shop.all())["a"] == {"sku": "a", "name": "Thing", "price": 5.0, "on_sale": False}
+    report = await shop.taken(row("a", price="9"), row("d"), choice="skip")
+    assert (report.created, report.skipped) == (1, 1)
+    assert (await shop.all())["a"]["price"] == 5.0
+
+
+async def test_trial_says_what_would_become_of_it_and_stores_nothing(shop: Shop) -> None:
+    await shop.taken(row("a"))
+    report = await shop.taken(row("a", "Other"), row("b"), row("c", "x"), is_trial=True)
+    assert (report.operation, report.created, report.changed, report.wrong) == ("", 1, 1, 1)
+    assert list(await shop.all()) == ["a"]
+    assert len(await shop.records.done_lately(shop.products)) == 1
+
+
+async def test_import_of_many_parts_is_one_operation_and_is_taken_back_at_once(shop: Shop) -> None:
+    await shop.taken(row("0", "Before"), row("1", "Before"))
+    progress: list[int] = []
+    table = [row(str(number), f"Thing {number}") for number in range(2 * AT_ONCE + 10)]
+    report = await shop.taken(*table, progress=progress.append)
+    assert (report.created, report.changed, progress) == (2 * AT_ONCE + 8, 2, [AT_ONCE, 2 * AT_ONCE, 2 * AT_ONCE + 10])
+    latest = (await shop.records.done_lately(shop.products))[0]
+    assert (latest.id, latest.kind, latest.records) == (report.operation, "import", 2 * AT_ONCE + 10)
+    first = next(iter((await shop.records.page(shop.products, Query(words="Thing 7"), limit=1)).records))
+    await shop.records.change(shop.products, first.id, {"name": "Mine"}, BEN, seen=first.version)
+    outcome = await shop.records.undo(shop.products, report.operation, ANN)
+    assert outcome.kept == 1
+    assert {sku: each["name"] for sku, each in (await shop.all()).items()} == {
+        "0": "Before", "1": "Before", first.values["sku"]: "Mine",
+    }  # fmt: skip
+
+
+async def test_imported_records_stand_in_the_order_of_their_rows(shop: Shop) -> None:
+    await shop.taken(*(row(sku) for sku in "dacb"))
+    assert list(await shop.all()) == list("dacb")
+
+
+async def test_text_that_was_kept_from_being_a_formula_comes_back_as_it_was(shop: Shop) -> None:
+    await shop.taken(row("a", "'=1+1"), row("b", "'quoted'"))
+    assert {sku: each["name"] for sku, each in (await shop.all()).items()} == {"a": "=1+1", "b": "'quoted'"}
+
+
+async def test_hooks_look_at_every_row(shop: Shop) -> None:
+    @shop.products.before_create
+    def no_free_things(change: Change[Product]) -> None:
+        if change.after is not None and change.after.price == 0:
+            raise ValueError("Nothing is free.")
+
+    report = await shop.taken(row("a"), row("b", price="1"))
+    assert (report.created, report.problems) == (1, [Problem(1, "", "Nothing is free.")])
+
+
+async def test_many_are_changed_at_once_and_those_that_cannot_be_stay(shop: Shop) -> None:
+    await shop.taken(row("a"), row("b"), row("c"))
+    listing = await shop.records.page(shop.products, Query(), limit=10)
+    numbers = [each.id for each in listing.records]
+    report = await change_all(shop.records, shop.products, [*numbers, 999], {"price": "3"}, ANN)
+    assert (report.changed, report.wrong) == (3, 0)
+    await shop.records.undo(shop.products, report.operation, ANN)
+    assert {each["price"] for each in (await shop.all()).values()} == {0.0}
+    report = await change_all(shop.records, shop.products, numbers, {"sku": "same"}, ANN)
+    assert (report.changed, report.wrong) == (1, 2)
+    report = await change_all(shop.records, shop.products, numbers, {"name": "x"}, ANN)
+    assert (report.operation, report.changed, report.wrong) == ("", 0, 3)
