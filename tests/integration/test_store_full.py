@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -251,8 +252,11 @@ def test_damage_in_the_middle_is_told_when_it_is_met_and_by_the_check(sqlite: Sq
         for number in range(30):
             store.db.write_now(put, f"{number:02d}")
         path = store.layout.database
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'key_values'").fetchone()
     content = bytearray(path.read_bytes())
-    content[len(content) // 4 : len(content) // 2] = b"\xa5" * (len(content) // 2 - len(content) // 4)
+    content[(root - 1) * size : root * size] = b"\xa5" * size
     path.write_bytes(content)
     assert list(check_sqlite_file(path)) != []
     db = SqliteDatabase(path)

@@ -509,4 +509,6 @@ def in_words(difference: catalog.Difference) -> list[str]:
         )
     if difference.has_other_key:
         said.append("the key is another")
+    if difference.has_other_owner:
+        said.append("whether records belong to profiles has changed")
     return said

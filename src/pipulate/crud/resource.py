@@ -219,7 +219,7 @@ class Resource(Generic[M]):
         self.columns = self.columns or (*(each.name for each in self.fields), *self.computed)
         findings += self._check_names()
         if not findings:
-            self.shape = Shape(self.name, tuple(columns), self.key)
+            self.shape = Shape(self.name, tuple(columns), self.key, self.per_profile)
         return findings
 
     def _column_of(self, field: FormField, info: Any) -> Column:

@@ -21,15 +21,17 @@ class Difference:
         gone: Columns that are no longer declared.
         changed: Columns that hold something else now: as they are stored, as they are declared.
         has_other_key: Whether what has to be unique is something else.
+        has_other_owner: Whether records belong to profiles now and did not, or the other way round.
     """
 
     added: tuple[Column, ...] = ()
     gone: tuple[Column, ...] = ()
     changed: tuple[tuple[Column, Column], ...] = ()
     has_other_key: bool = False
+    has_other_owner: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.gone or self.changed or self.has_other_key)
+        return bool(self.added or self.gone or self.changed or self.has_other_key or self.has_other_owner)
 
 
 def names(tx: Transaction) -> list[str]:
@@ -69,6 +71,7 @@ def difference(stored: Shape, declared: Shape) -> Difference:
         tuple(each for each in stored.columns if each.name not in declared.by_name),
         tuple((was, is_now) for was, is_now in pairs if was != is_now),
         stored.key != declared.key,
+        stored.per_profile != declared.per_profile,
     )
 
 
@@ -102,6 +105,7 @@ def fit(tx: Transaction, stored: Shape, declared: Shape, renamed: Mapping[str, s
 
 
 def _drop_indexes(tx: Transaction, shape: Shape) -> None:
+    tx.run(f'DROP INDEX "{PREFIX}{shape.name}__in_order"')
     if shape.key:
         tx.run(f'DROP INDEX "{PREFIX}{shape.name}__key"')
     for column in shape.columns:
@@ -110,6 +114,7 @@ def _drop_indexes(tx: Transaction, shape: Shape) -> None:
 
 
 def _make_indexes(tx: Transaction, shape: Shape) -> None:
+    tx.run(shape.order_sql())
     for column in shape.columns:
         if column.kind == _INDEXED:
             tx.run(shape.index_sql(column))

@@ -234,17 +234,17 @@ def erase(tx: Transaction, shape: Shape, records: Sequence[int]) -> None:
 
 def last_place(tx: Transaction, shape: Shape, profile: str | None) -> str:
     """Return the place behind all others, in the bin or not."""
-    where = "_profile IS NULL" if profile is None else "_profile = :profile"
-    row = tx.one(f"SELECT MAX(_place) FROM {shape.table} WHERE {where}", **_given(profile))  # noqa: S608
+    where = "" if profile is None else " WHERE _profile = :profile"
+    row = tx.one(f"SELECT MAX(_place) FROM {shape.table}{where}", **_given(profile))  # noqa: S608 - checked names
     return between(row[0] if row else None, None)
 
 
 def place_beside(tx: Transaction, shape: Shape, beside: Record, *, after: bool) -> str:
     """Return a place right before or right after a record, of its profile."""
     sign, last = (">", "MIN") if after else ("<", "MAX")
-    where = "_profile IS NULL" if beside.profile is None else "_profile = :profile"
+    where = "" if beside.profile is None else " AND _profile = :profile"
     row = tx.one(
-        f"SELECT {last}(_place) FROM {shape.table} WHERE {where} AND _place {sign} :place",  # noqa: S608
+        f"SELECT {last}(_place) FROM {shape.table} WHERE _place {sign} :place{where}",  # noqa: S608 - checked names
         place=beside.place, **_given(beside.profile),
     )  # fmt: skip
     other = row[0] if row else None

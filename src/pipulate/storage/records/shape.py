@@ -80,11 +80,13 @@ class Shape:
         name: Stored name of the resource.
         columns: Its fields.
         key: Fields whose values no two records of a profile share; none where there is no such rule.
+        per_profile: Whether each record belongs to a profile.
     """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    per_profile: bool = True
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -103,13 +105,14 @@ class Shape:
     def as_json(self) -> str:
         """Return it as it is noted in the store."""
         columns = [asdict(column) for column in self.columns]
-        return json.dumps({"columns": columns, "key": list(self.key)}, separators=(",", ":"))
+        noted = {"columns": columns, "key": list(self.key), "per_profile": self.per_profile}
+        return json.dumps(noted, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, name: str, text: str) -> Shape:
         """Return what `as_json` noted."""
         noted = json.loads(text)
-        return cls(name, tuple(Column(**each) for each in noted["columns"]), tuple(noted["key"]))
+        return cls(name, tuple(Column(**each) for each in noted["columns"]), tuple(noted["key"]), noted["per_profile"])
 
     def made_by(self, *, is_postgres: bool) -> list[str]:
         """Return the statements that make the table."""
@@ -122,11 +125,16 @@ class Shape:
         name = f"{PREFIX}{self.name}"
         return [
             f"CREATE TABLE {self.table} (_id {number} {own}, {', '.join([*framework, *fields])})",
-            f'CREATE INDEX "{name}__in_order" ON {self.table} (_profile, _place, _id) {_ALIVE}',
+            self.order_sql(),
             f'CREATE INDEX "{name}__bin" ON {self.table} (_deleted_at) WHERE _deleted_at IS NOT NULL',
             *[self.index_sql(column) for column in self.columns if column.kind == "link"],
             *([self.key_sql()] if self.key else []),
         ]
+
+    def order_sql(self) -> str:
+        """Return the statement that makes the index of the order people put records in."""
+        owner = "_profile, " if self.per_profile else ""
+        return f'CREATE INDEX "{PREFIX}{self.name}__in_order" ON {self.table} ({owner}_place, _id)'
 
     def index_sql(self, column: Column) -> str:
         """Return the statement that makes the index of a link."""
@@ -134,9 +142,9 @@ class Shape:
 
     def key_sql(self) -> str:
         """Return the statement that makes the key unique within a profile; the bin does not count."""
-        fields = ", ".join(self.by_name[name].quoted for name in self.key)
+        fields = ", ".join([*(["_profile"] if self.per_profile else []), *(f'"{name}"' for name in self.key)])
         name = f"{PREFIX}{self.name}__key"
-        return f"CREATE UNIQUE INDEX \"{name}\" ON {self.table} (COALESCE(_profile, ''), {fields}) {_ALIVE}"
+        return f'CREATE UNIQUE INDEX "{name}" ON {self.table} ({fields}) {_ALIVE}'
 
 
 def column_sql(column: Column) -> str:
