@@ -254,7 +254,8 @@ $ pipulate plugins --check
 ```
 
 of which the second exits with 1 if there is any. A file with findings is disabled alone; if an earlier version of it
-was in use, that stays in use. A code keeps its meaning for ever.
+was in use, that stays in use. A code keeps its meaning for ever. Those that begin with `R` are for tables of records,
+which no app can declare yet.
 
 Codes that begin with `E` are common mistakes in class-style plugins. `--check` alone looks for them, in the source and
 without running it, and says only what it is sure of. They keep no file from being used.
@@ -289,9 +290,7 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
     errors.RecordTakenError: ((["code"],), {}),
     errors.RecordLinkedError: (("Tasks", 3), {}),
     errors.RecordRefusedError: (("A task of the past stays.",), {}),
-    errors.TableDiffersError: (
-        ("tasks", ["'due' is new"], "pipulate records fit tasks"), {},
-    ),
+    errors.TableDiffersError: (("tasks", ["'due' is new"]), {}),
     errors.RunNotFoundError: (("spring",), {}),
     errors.UnknownStepError: (("campaign_links", "page", ["pages", "links"]), {}),
     errors.UnknownVersionError: ((9, 4), {}),
@@ -329,6 +328,8 @@ changes its meaning. *Status* is the HTTP status of a page that fails with it. A
 prints the message and exits with 1; with `storage.in_use` it exits with 3.
 
 [[errors]]
+
+Codes that begin with `record.` are for tables of records, which no app can declare yet.
 
 A mistake in the program itself has no code. It is shown as a page with an id, and the log has the details under the
 same id. So has a mistake in the code of a step (`run.step_failed`).

@@ -288,11 +288,10 @@ class TableDiffersError(RecordError):
 
     code = "record.table_differs"
 
-    def __init__(self, resource: str, differences: Sequence[str], command: str) -> None:
-        self.resource, self.differences, self.command = resource, tuple(differences), command
+    def __init__(self, resource: str, differences: Sequence[str]) -> None:
+        self.resource, self.differences = resource, tuple(differences)
         super().__init__(
             f"The fields of {resource!r} are not those of its table: {'; '.join(differences)}. Nothing was changed."
-            f" Stop the server and run: {command}"
         )
 
 

@@ -16,6 +16,7 @@ from pipulate.cli.shared import (
     ask_server,
     data_option,
     json_option,
+    limit_option,
     log_to_stderr,
     reading,
     say,
@@ -48,14 +49,7 @@ def jobs() -> None:
     "--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only jobs of this status; repeatable."
 )
 @click.option("--app", help="Only jobs of this app, named as in the column APP.")
-@click.option(
-    "--limit",
-    default=50,
-    show_default=True,
-    type=click.IntRange(1, 100_000),
-    metavar="NUMBER",
-    help="Most jobs listed.",
-)
+@limit_option("jobs")
 @data_option
 @json_option
 def list_(statuses: tuple[str, ...], app: str | None, limit: int, data: Path | None, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from pipulate.cli.shared import (
     ask_server,
     data_option,
     json_option,
+    limit_option,
     log_to_stderr,
     printable,
     reading,
@@ -45,14 +46,7 @@ def runs() -> None:
 @click.option("--app", help="Only runs of this app, named as in the column APP.")
 @click.option("--find", default="", help="Only runs whose key contains this.")
 @click.option("--deleted", is_flag=True, help="The bin instead.")
-@click.option(
-    "--limit",
-    default=50,
-    show_default=True,
-    type=click.IntRange(1, 100_000),
-    metavar="NUMBER",
-    help="Most runs listed.",
-)
+@limit_option("runs")
 @data_option
 @json_option
 def list_(

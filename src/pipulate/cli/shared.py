@@ -109,6 +109,14 @@ def port_option(help_text: str) -> Callable[[F], F]:
     return click.option("--port", type=click.IntRange(0, 65535), metavar="NUMBER", help=help_text)
 
 
+def limit_option(what: str) -> Callable[[F], F]:
+    """Add --limit; `what` is listed."""
+    return click.option(
+        "--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), metavar="NUMBER",
+        help=f"Most {what} listed.",
+    )  # fmt: skip
+
+
 def json_option(command: F) -> F:
     """Add --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(command)

@@ -106,7 +106,7 @@ class Records:
             stored = await self._db.read(catalog.stored, resource.name)
         assert stored is not None  # noqa: S101 - it was just made
         if difference := catalog.difference(stored, resource.shape):
-            raise TableDiffersError(resource.name, in_words(difference), f"pipulate records fit {resource.name}")
+            raise TableDiffersError(resource.name, in_words(difference))
         self._fitting.add(resource)
 
     async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
@@ -201,7 +201,7 @@ class Records:
             given = {name: values[name] for name in answers if name in values}
             if (stands := await self._db.read(writing.conflict, resource.shape, before, seen, given)) is not None:
                 raise stands
-            values = await self.changed(resource, before, answers, who)
+            values = await self._asked("before_change", resource, before, values, before.profile, who)
             outcome = await self._do(resource, CHANGE, who, _changing(resource, before, values))
             if outcome.kept:
                 continue  # Somebody was faster; look again at what it has become.
