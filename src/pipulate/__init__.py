@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pipulate._version import __version__
 
 if TYPE_CHECKING:
+    from pipulate.crud.change import Change
+    from pipulate.crud.resource import Resource
     from pipulate.fields import (
         Accept,
         Choices,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         Help,
         Hidden,
         Label,
+        Link,
         MarkdownEditor,
         Placeholder,
         Radios,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accept",
+    "Change",
     "Choices",
     "Code",
     "CodeEditor",
@@ -61,6 +65,7 @@ __all__ = [
     "Hidden",
     "Job",
     "Label",
+    "Link",
     "Markdown",
     "MarkdownEditor",
     "Mermaid",
@@ -71,6 +76,7 @@ __all__ = [
     "Progress",
     "Radios",
     "Range",
+    "Resource",
     "Run",
     "SandboxedHtml",
     "Search",
@@ -85,6 +91,7 @@ __all__ = [
 
 _HOMES = {
     "Accept": "fields",
+    "Change": "crud.change",
     "Choices": "fields",
     "Code": "workflows.views.kinds",
     "CodeEditor": "fields",
@@ -99,6 +106,7 @@ _HOMES = {
     "Hidden": "fields",
     "Job": "jobs.doing",
     "Label": "fields",
+    "Link": "fields",
     "Markdown": "workflows.markup",
     "MarkdownEditor": "fields",
     "Mermaid": "workflows.views.kinds",
@@ -109,6 +117,7 @@ _HOMES = {
     "Progress": "workflows.handed",
     "Radios": "fields",
     "Range": "fields",
+    "Resource": "crud.resource",
     "Run": "workflows.run",
     "SandboxedHtml": "workflows.views.kinds",
     "Search": "fields",

@@ -19,6 +19,7 @@ from watchfiles import awatch
 from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
+from pipulate.crud.engine import Records
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded
 from pipulate.explicit.entry import Explicit
@@ -171,12 +172,16 @@ def build(
     engine = Engine(db, files, bus, clock, runs_jobs, is_only_writer=not settings.is_postgres)
     runs_jobs.register(scheduling.KIND, Unattended(engine))
     scheduler = scheduling.Scheduler(db, clock, runs_jobs, bus, functools.partial(missing_app, engine))
+    records = Records(db, bus, clock, engine.apart)
     loops: list[asyncio.AbstractEventLoop] = []
 
     def changed(modules: frozenset[str]) -> None:
         """Take the new table into use, on the thread that loaded it; tell the pages, on the loop."""
         engine.catalog = {
             name: plugin.workflow for name, plugin in plugins.table.by_app.items() if plugin.workflow is not None
+        }
+        records.resources = {
+            name: plugin.resource for name, plugin in plugins.table.by_app.items() if plugin.resource is not None
         }
         if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
             on_loop(bus.publish, AppsChanged(modules))
@@ -215,7 +220,7 @@ def build(
         settings.upload_user_mb * mb,
     )  # fmt: skip
     sent = Uploads(db, files, clock, limits)
-    site = Site(settings, db, engine, plugins, capability, assets, bus, clock, sent, scheduler, explicit)
+    site = Site(settings, db, engine, records, plugins, capability, assets, bus, clock, sent, scheduler, explicit)
     hosts: set[str] = set()
 
     @contextlib.asynccontextmanager

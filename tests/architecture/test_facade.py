@@ -9,9 +9,9 @@ from pipulate import testing, ui
 from tests.architecture.sources import ROOT
 
 FACADE = [
-    "Accept", "Choices", "Code", "CodeEditor", "Colour", "DateRange", "Earlier", "FieldError", "FieldsOf", "File",
-    "Files", "Help", "Hidden", "Job", "Label", "Markdown", "MarkdownEditor", "Mermaid", "Messages", "Picture",
-    "Placeholder", "Profile", "Progress", "Radios", "Range", "Run", "SandboxedHtml", "Search", "Slider", "Step",
+    "Accept", "Change", "Choices", "Code", "CodeEditor", "Colour", "DateRange", "Earlier", "FieldError", "FieldsOf", "File",
+    "Files", "Help", "Hidden", "Job", "Label", "Link", "Markdown", "MarkdownEditor", "Mermaid", "Messages", "Picture",
+    "Placeholder", "Profile", "Progress", "Radios", "Range", "Resource", "Run", "SandboxedHtml", "Search", "Slider", "Step",
     "Switch", "TextArea", "User", "Workflow", "__version__",
 ]  # fmt: skip
 ELEMENTS = [

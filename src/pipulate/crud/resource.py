@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, TypeVar, get_type_hints
 
@@ -64,6 +64,7 @@ class Resource(Generic[M]):
         shape: Its table.
         computed: Columns that are worked out.
         hooks: What is called before and after something is done.
+        module: Name of the module it was made in.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Resource(Generic[M]):
         self.shape = Shape("none", ())
         caller = sys._getframe(1)  # noqa: SLF001 - as collections.namedtuple does
         self._place = (caller.f_code.co_filename, caller.f_lineno)
+        self.module = str(caller.f_globals.get("__name__", ""))
 
     def __repr__(self) -> str:
         return f"<Resource {self.name!r}>"
@@ -267,6 +269,15 @@ class Resource(Generic[M]):
 
     def _wrong(self, code: str, words: str) -> Finding:
         return Finding(code, f"Resource {self.name!r}: {words}", *self._place)
+
+
+def resources_in(namespace: Mapping[str, Any]) -> Iterator[Resource[Any]]:
+    """Yield the resources a module holds, each once, in the order of their making."""
+    seen = set()
+    for value in namespace.values():
+        if isinstance(value, Resource) and id(value) not in seen:
+            seen.add(id(value))
+            yield value
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

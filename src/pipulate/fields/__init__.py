@@ -19,6 +19,7 @@ from pipulate.fields.hints import (
     Help,
     Hidden,
     Label,
+    Link,
     MarkdownEditor,
     Placeholder,
     Radios,
@@ -43,7 +44,7 @@ from pipulate.fields.types import DateRange
 
 __all__ = [
     "LANGUAGES", "LINES_MAX", "LONG_MAX", "SHORT_MAX", "Accept", "Choices", "CodeEditor", "Colour", "DateRange",
-    "FieldError", "FieldsOf", "FormField", "Help", "Hidden", "Kind", "Label", "MarkdownEditor", "Option",
+    "FieldError", "FieldsOf", "FormField", "Help", "Hidden", "Kind", "Label", "Link", "MarkdownEditor", "Option",
     "Placeholder", "Radios", "Range", "Search", "Slider", "Switch", "TextArea", "UnsupportedTypeError", "Widget",
     "WrongHintError", "describe", "label_of", "labels", "leaves", "options_from", "split",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from pipulate.fields.hints import (
     CodeEditor,
     Colour,
     Hidden,
+    Link,
     MarkdownEditor,
     Radios,
     Search,
@@ -132,11 +133,17 @@ def _accept(field: FormField, hint: Accept) -> FormField:
     return replace(field, accept=hint.kinds, max_bytes=hint.max_bytes, max_files=hint.max_files)
 
 
+def _link(field: FormField, hint: Link) -> FormField:
+    _needs(field.kind == "integer", "Link goes with int, or with int | None")
+    return replace(field, widget="link", to=hint.to)
+
+
 _MAKE: Mapping[type, Callable[[FormField, Any], FormField]] = {
     Accept: _accept,
     CodeEditor: _code,
     Colour: _colour,
     Hidden: _hidden,
+    Link: _link,
     MarkdownEditor: _markdown,
     Radios: _radios,
     Search: _search,

@@ -11,7 +11,7 @@ from pipulate.fields.hints import Choices, FieldsOf
 Widget = Literal[
     "text", "textarea", "code", "markdown", "integer", "number", "slider", "checkbox", "switch", "date", "time",
     "datetime", "select", "search", "radios", "checkboxes", "lines", "email", "url", "password", "colour", "hidden",
-    "group", "upload",
+    "group", "upload", "link",
 ]  # fmt: skip
 
 Kind = Literal[
@@ -61,6 +61,7 @@ class FormField:
         parts: The fields of a group.
         is_row: Whether the fields of a group stand beside each other.
         accept, multiple, max_bytes, max_files: What may be uploaded; None is the limit of the server.
+        to: Name of the resource a link leads to, or "".
     """
 
     name: str
@@ -85,6 +86,7 @@ class FormField:
     multiple: bool = False
     max_bytes: int | None = None
     max_files: int | None = None
+    to: str = ""
 
     @property
     def key(self) -> str:

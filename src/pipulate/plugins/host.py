@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipulate._log import get_logger
+from pipulate.crud.resource import Resource
 from pipulate.findings import Finding
 from pipulate.plugins.files import PluginFile, fingerprint, is_plugin, ordered, scan
 from pipulate.plugins.loading import PACKAGE, App, Import, Loaded, ReadClass, load, prepare_folder
@@ -52,6 +53,11 @@ class Plugin:
     def workflow(self) -> Workflow | None:
         """The app, where it is a workflow."""
         return self.app if isinstance(self.app, Workflow) else None
+
+    @property
+    def resource(self) -> Resource[Any] | None:
+        """The app, where it is a table of records."""
+        return self.app if isinstance(self.app, Resource) else None
 
 
 @dataclass(frozen=True, slots=True)

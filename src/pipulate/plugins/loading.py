@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
+from pipulate.crud.resource import Resource, resources_in
 from pipulate.findings import Finding
 from pipulate.plugins.files import PluginFile
 from pipulate.workflows.definition import Workflow, workflows_in
@@ -22,7 +23,7 @@ IN_BOX = "pipulate.builtin"
 
 
 class App(Protocol):
-    """What a plugin file declares: a workflow, or a class in the explicit style."""
+    """What a plugin file declares: a workflow, a table of records, or a class in the explicit style."""
 
     @property
     def name(self) -> str:
@@ -101,23 +102,27 @@ def _run(module: ModuleType, path: Path) -> None:
 
 
 def _checked(module: ModuleType, file: PluginFile, read_class: ReadClass | None) -> Loaded:
-    workflows = [each for each in workflows_in(vars(module)) if _declared_in(each, module)]
-    if not workflows and read_class is not None and (app := read_class(module, file.module)) is not None:
+    declared: list[Workflow | Resource[Any]] = [*workflows_in(vars(module)), *resources_in(vars(module))]
+    apps = [each for each in declared if _declared_in(each, module)]
+    if not apps and read_class is not None and (app := read_class(module, file.module)) is not None:
         return Loaded(app)
-    if not workflows:
-        message = "This file declares no app. An app begins with: app = Workflow('name')"
+    if not apps:
+        message = (
+            "This file declares no app. An app begins with: app = Workflow('name'), or with table = Resource('name',"
+            " Model)."
+        )
         return Loaded(None, (Finding("P004", message, str(file.path)),))
-    workflow, *others = workflows
-    findings = workflow.prepare()
+    first, *others = apps
+    findings = first.prepare()
     if others:
         names = ", ".join(repr(each.name) for each in others)
         findings.append(Finding("P008", f"One file is one app; put {names} into a file of its own.", str(file.path)))
-    return Loaded(workflow, tuple(findings))
+    return Loaded(first, tuple(findings))
 
 
-def _declared_in(workflow: Workflow, module: ModuleType) -> bool:
-    """Tell whether a workflow was made by this file, and not imported from another one."""
-    return workflow.module in ("", module.__name__)
+def _declared_in(app: Workflow | Resource[Any], module: ModuleType) -> bool:
+    """Tell whether an app was made by this file, and not imported from another one."""
+    return app.module in ("", module.__name__)
 
 
 def _why(error: BaseException, path: Path) -> Finding:

@@ -16,6 +16,8 @@ from starlette.responses import Response
 
 from pipulate._clock import Clock
 from pipulate._version import __version__
+from pipulate.crud.engine import Records
+from pipulate.crud.resource import Resource
 from pipulate.events import Bus
 from pipulate.explicit.entry import Explicit
 from pipulate.explicit.loading import ExplicitApp
@@ -57,6 +59,7 @@ class Site:
     settings: Settings
     db: Database
     engine: Engine
+    records: Records
     plugins: PluginHost
     capability: Capability
     assets: Assets
@@ -79,7 +82,7 @@ class Site:
                 is_after_line = is_after_line or module == _LINE
                 continue
             shows_line = is_after_line and bool(links)  # Nothing is parted from nothing.
-            icon, order = (app.icon, app.order_in_menu) if isinstance(app, Workflow) else ("", 0)
+            icon, order = (app.icon, app.order_in_menu) if isinstance(app, Workflow | Resource) else ("", 0)
             links.append((order, AppLink(app.title, app.description, app_address(module), shows_line, icon)))
             is_after_line = False
         return [link for _, link in sorted(links, key=itemgetter(0))]  # Equal ones stay in the order of their files.
