@@ -20,6 +20,7 @@ from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
 from pipulate.crud.engine import Records
+from pipulate.crud.fitting import fit_command
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded
 from pipulate.explicit.entry import Explicit
@@ -229,6 +230,8 @@ def build(
             yield
 
     where = "" if settings.data == Path("data") else f" --data {shlex.quote(str(settings.data))}"
+    files_at = "" if settings.plugins == Path("plugins") else f" --plugins {shlex.quote(str(settings.plugins))}"
+    records.command = lambda name: f"{fit_command(name)}{where}{files_at}"
 
     guard = Guard(
         router(site, lifespan),

@@ -17,6 +17,8 @@ import pytest
 from pipulate.app import Application
 from pipulate.security.capability import OWNER
 from pipulate.storage import jobs, schedules
+from pipulate.storage.records import catalog
+from pipulate.storage.records.shape import Column, Shape
 from pipulate.web.errors import refused
 from pipulate.web.guard import OPEN, BodyTooLargeError, Guard, Receive, Scope, Send
 from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
@@ -59,6 +61,7 @@ OTHER_PAGES = (
 FORMS = {
     "/-/look": b"theme=dark",
     "/-/control/delete": b"app=greeting&key=open",
+    "/-/control/fit-records": b"name=differs",
     "/-/control/schedule": b'app=greeting&answers={"name":{"name":["Ada"]}}&cron=0+7+*+*+1&zone=UTC',
 }
 """Forms that have to be just so; every other one takes what it needs from the same big form."""
@@ -85,6 +88,20 @@ PNG = b"\\x89PNG\\r\\n\\x1a\\n"
 def shown() -> list[object]:
     return [pd.DataFrame({"a": ["Ada"]}), Picture(PNG, "image/png"), Mermaid("flowchart"), SandboxedHtml("<b>Ada</b>")]
 """
+DIFFERS = """
+from pydantic import BaseModel
+
+from pipulate import Resource
+
+
+class Entry(BaseModel):
+    text: str
+    more: str = ""
+
+
+entries = Resource("differs", Entry)
+"""
+"""Records whose table has one field less."""
 PARTS = {"table": 0, "table.csv": 0, "table.xlsx": 0, "picture": 1, "drawing": 2, "html": 3, "json": 0}
 """What results are made of -> the part of the result above that has it."""
 LEAVES_NO_TRACE = (
@@ -204,6 +221,7 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
     (plugins / "own.js").write_text("// Nothing.")
     (plugins / "sends.py").write_text(SENDS)
     (plugins / "views.py").write_text(VIEWS)
+    (plugins / "differs.py").write_text(DIFFERS)
     async with running(folder) as application:
         browser = Browser(application)
         runs, keys, versions = [], [], {}
@@ -223,6 +241,8 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
             versions[run] = await browser.version(f"/hello/{key}")
         await browser.post(f"/-/runs/{runs[3]}/delete")
         await browser.post("/-/notes", {"text": "A secret note"})
+        table = Shape("differs", (Column("text", "text"),))
+        await application.site.db.write(catalog.make, table, "2026-01-01", is_postgres=False)
         files = await a_run_with_files(browser)
         shown, _ = await browser.start("views")
         assert (await browser.post(f"/-/runs/{shown}/steps/shown/run")).status < 400

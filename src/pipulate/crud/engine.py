@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar
 from pipulate import forms
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
-from pipulate.crud import writing
+from pipulate.crud import fitting, writing
 from pipulate.crud.change import Change
+from pipulate.crud.fitting import fit_command
 from pipulate.crud.resource import Moment, Resource
 from pipulate.crud.writing import Done
 from pipulate.errors import (
@@ -82,10 +83,12 @@ class Records:
 
     Attributes:
         resources: Stored name -> resource, of the apps that are installed now; replaced as a whole.
+        command: Makes, of the name of a resource, the command that brings its table to what is declared.
     """
 
     def __init__(self, db: Database, bus: Bus, clock: Clock, apart: Callable[[Callable[[], Any]], Any]) -> None:
         self.resources: Mapping[str, Resource[Any]] = {}
+        self.command: Callable[[str], str] = fit_command
         self._db, self._bus, self._clock, self._apart = db, bus, clock, apart
         self._fitting: set[Resource[Any]] = set()
 
@@ -106,7 +109,7 @@ class Records:
             stored = await self._db.read(catalog.stored, resource.name)
         assert stored is not None  # noqa: S101 - it was just made
         if difference := catalog.difference(stored, resource.shape):
-            raise TableDiffersError(resource.name, in_words(difference))
+            raise TableDiffersError(resource.name, fitting.in_words(difference), self.command(resource.name))
         self._fitting.add(resource)
 
     async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
@@ -496,19 +499,3 @@ def _taking_back(
         return done
 
     return unit
-
-
-def in_words(difference: catalog.Difference) -> list[str]:
-    """Return what is different about a table, one sentence each."""
-    said = [f"{each.name!r} is new" for each in difference.added]
-    said += [f"{each.name!r} is gone" for each in difference.gone]
-    for was, is_now in difference.changed:
-        same = was.kind == is_now.kind
-        said.append(
-            f"{was.name!r} leads elsewhere" if same else f"{was.name!r} was {was.kind} and is {is_now.kind} now"
-        )
-    if difference.has_other_key:
-        said.append("the key is another")
-    if difference.has_other_owner:
-        said.append("whether records belong to profiles has changed")
-    return said

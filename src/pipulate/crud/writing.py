@@ -239,7 +239,7 @@ def _reversed(
 
 
 def as_it_was(tx: Transaction, shape: Shape, record: int, version: int) -> Values:
-    """Return the fields of a record as they were at a version.
+    """Return the fields of a record as they were at a version; those there were not at that time are left out.
 
     Raises:
         RecordNotFoundError: If it never had that version.
@@ -255,4 +255,4 @@ def as_it_was(tx: Transaction, shape: Shape, record: int, version: int) -> Value
             values |= {name: now for name, (_, now) in event.changes.items()}
     if not 1 <= version <= (events[0].version if events else 0):
         raise RecordNotFoundError(shape.name, record)
-    return {name: values.get(name) for name in shape.by_name}
+    return {name: values[name] for name in shape.by_name if name in values}

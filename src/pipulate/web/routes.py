@@ -159,6 +159,7 @@ ADDRESSES = (
     Address("/-/control/retry-job", ("POST",), control.retry_job, "control"),
     Address("/-/control/schedule", ("POST",), control.schedule, "control"),
     Address("/-/control/unschedule", ("POST",), control.unschedule, "control"),
+    Address("/-/control/fit-records", ("POST",), control.fit_records, "control"),
     Address("/-/control/run-now", ("POST",), control.run_now, "control"),
     Address("/", ("GET",), pages.home, "page"),
     Address("/{module:module}", ("GET", "POST"), pages.app, "page"),
