@@ -8,8 +8,9 @@ import pytest
 from pydantic import BaseModel, Field
 
 from pipulate.crud.change import Change
-from pipulate.crud.many import AT_ONCE, Problem, Report, change_all, take_in
+from pipulate.crud.many import AT_ONCE, Problem, Report, change_all
 from pipulate.crud.resource import Resource
+from pipulate.crud.taking import Line, Taking, take_in
 from pipulate.storage.records.queries import Query
 from tests.contract.test_records import ANN, BEN, HOME, World, prepared
 from tests.support.store import Store
@@ -35,7 +36,9 @@ class Shop(World):
         self.records = self.another(self.tasks, self.customers, self.products)
 
     async def taken(self, *table: dict[str, str], choice: Any = "update", **more: Any) -> Report:
-        return await take_in(self.records, self.products, table, HOME, ANN, choice=choice, **more)
+        progress = more.pop("progress", None)
+        lines = [Line(number, cells) for number, cells in enumerate(table, 1)]
+        return await take_in(self.records, Taking(self.products, HOME, ANN, choice, **more), lines, progress)
 
     async def all(self) -> dict[str, dict[str, Any]]:
         listing = await self.records.page(self.products, Query(), limit=5_000)
@@ -88,7 +91,7 @@ async def test_import_of_many_parts_is_one_operation_and_is_taken_back_at_once(s
     await shop.taken(row("0", "Before"), row("1", "Before"))
     progress: list[int] = []
     table = [row(str(number), f"Thing {number}") for number in range(2 * AT_ONCE + 10)]
-    report = await shop.taken(*table, progress=progress.append)
+    report = await shop.taken(*table, progress=lambda rows, _: progress.append(rows))
     assert (report.created, report.changed, progress) == (2 * AT_ONCE + 8, 2, [AT_ONCE, 2 * AT_ONCE, 2 * AT_ONCE + 10])
     latest = (await shop.records.done_lately(shop.products))[0]
     assert (latest.id, latest.kind, latest.records) == (report.operation, "import", 2 * AT_ONCE + 10)

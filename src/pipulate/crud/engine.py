@@ -18,6 +18,7 @@ from pipulate.crud.writing import Done
 from pipulate.errors import (
     FieldError,
     InvalidAnswersError,
+    RecordError,
     RecordNotFoundError,
     RecordRefusedError,
     TableDiffersError,
@@ -166,6 +167,11 @@ class Records:
         await self.ready(resource)
         return await self._db.read(operations.latest, resource.shape)
 
+    async def operation_of(self, resource: Resource[Any], operation: str) -> OperationRow | None:
+        """Return something that was done to a table, by its id; None where there is none."""
+        await self.ready(resource)
+        return await self._db.read(operations.find, resource.shape, operation)
+
     # Changing
 
     async def create(
@@ -303,33 +309,62 @@ class Records:
 
         return await self._do(resource, MOVE, who, unit)
 
-    async def undo(self, resource: Resource[Any], operation: str, who: Who) -> Outcome:
-        """Take back all that an operation did, but for records that were changed since.
+    async def undo(
+        self,
+        resource: Resource[Any],
+        operation: str,
+        who: Who,
+        *,
+        made: Operation | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Outcome:
+        """Take back all that an operation did, but for records that were changed since; part by part.
+
+        Args:
+            resource: The resource.
+            operation: Id of the operation.
+            who: Who does it.
+            made: What it is noted under. One that was begun before goes on where it ended.
+            progress: Told how many records are done, since it was called; it may raise to stop in between.
+
+        Returns:
+            Of more than a thousand records only the first.
 
         Raises:
             RecordRefusedError: If there is no such operation, or it was taken back already.
             RecordTakenError: If another record has the key by now.
         """
         await self.ready(resource)
+        made = made or self.operation(who)
         row = await self._db.read(operations.find, resource.shape, operation)
-        if row is None or row.undone is not None:
+        if row is None or row.undone not in (None, made.id):
             raise RecordRefusedError(_NOTHING)
-        made = self.operation(who)
-        others = [each for each in self.resources.values() if each.name != resource.name]
-        done = Done()
-        for each in (resource, *others):
-            after, first = 0, row if each is resource else None
+        begun = await self._db.read(operations.find, resource.shape, made.id)
+        others = sorted(name for name in self.resources if name != resource.name)
+        left, after, kept = [resource.name, *others], 0, 0
+        if begun is not None and "of" in begun.facts:
+            left, after, kept = left[left.index(begun.facts["of"]) :], begun.facts["after"], begun.facts["kept"]
+        done = Done(kept=kept)
+        first, number = row if begun is None else None, 0
+        for name in left:
+            each = resource if name == resource.name else self.resources[name]
             while True:
                 read = operations.events_of
                 events = await self._db.read(read, each.shape, operation, after=after, limit=_AT_ONCE)
                 if not events and first is None:
                     break
-                part = await self._db.write(_taking_back(each, made, events, first))
+                part = await self._db.write(_taking_back(each, made, events, first, done.kept))
                 self._publish(part.versions if part.records else {}, who)
-                done.records, done.kept = [*done.records, *part.records], done.kept + part.kept
+                room = _AT_ONCE - len(done.records)
+                done.records, done.kept = [*done.records, *part.records[: max(room, 0)]], done.kept + part.kept
+                number += len(events)
+                if progress is not None:
+                    progress(number)
+                first = None
                 if len(events) < _AT_ONCE:
                     break
-                after, first = events[-1].record, None
+                after = events[-1].record
+            after = 0
         return Outcome(made.id, done.records, done.kept)
 
     async def go_back(self, resource: Resource[Any], record: int, version: int, who: Who) -> Outcome:
@@ -361,6 +396,31 @@ class Records:
         values = await self._checked(resource, answers, before.values)
         checked: Values = await self._asked("before_change", resource, before, values, before.profile, who)
         return checked
+
+    async def all_checked(
+        self,
+        resource: Resource[Any],
+        given: Sequence[tuple[Record | None, Mapping[str, Any]]],
+        profile: str | None,
+        who: Who,
+    ) -> list[Values | InvalidAnswersError | RecordError]:
+        """As `created`, and `changed` where there is a record, for many; in the place of one that is refused, why."""
+        found: list[Values | InvalidAnswersError | RecordError] = await self._apart(
+            lambda: [_tried(resource, answers, before) for before, answers in given]
+        )
+        moments: tuple[Moment, Moment] = ("before_create", "before_change")
+        if resource.may is None and not any(resource.hooks[each] for each in moments):
+            return found
+        for index, (before, _) in enumerate(given):
+            values = found[index]
+            if isinstance(values, Exception):
+                continue
+            moment, owner = (moments[0], profile) if before is None else (moments[1], before.profile)
+            try:
+                found[index] = await self._asked(moment, resource, before, values, owner, who)
+            except (InvalidAnswersError, RecordError) as error:
+                found[index] = error
+        return found
 
     async def written(
         self, resource: Resource[Any], unit: Callable[[Transaction, Done], T], who: Who
@@ -416,14 +476,7 @@ class Records:
         self, resource: Resource[Any], answers: Mapping[str, Any], before: Values | None = None
     ) -> Values:
         """Return the values that answers make, checked as a whole with those that stay."""
-        unknown = set(answers) - set(resource.shape.by_name)
-        if unknown:
-            raise InvalidAnswersError(dict.fromkeys(unknown, "There is no such field."))
-
-        def check() -> Values:
-            return forms.stored(resource, forms.validate(resource, {**(before or {}), **answers}))
-
-        return await self._apart_if(resource, check)
+        return await self._apart_if(resource, lambda: _check(resource, answers, before))
 
     async def _apart_if(self, resource: Resource[Any], call: Callable[[], T]) -> T:
         """Run something on a thread where the author's code takes part, which may be slow."""
@@ -477,6 +530,23 @@ class Records:
         return await self._apart(lambda: hook(change))
 
 
+def _check(resource: Resource[Any], answers: Mapping[str, Any], before: Values | None) -> Values:
+    unknown = set(answers) - set(resource.shape.by_name)
+    if unknown:
+        raise InvalidAnswersError(dict.fromkeys(unknown, "There is no such field."))
+    checked: Values = forms.stored(resource, forms.validate(resource, {**(before or {}), **answers}))
+    return checked
+
+
+def _tried(
+    resource: Resource[Any], answers: Mapping[str, Any], before: Record | None
+) -> Values | InvalidAnswersError | RecordError:
+    try:
+        return _check(resource, answers, before.values if before is not None else None)
+    except (InvalidAnswersError, RecordError) as error:
+        return error
+
+
 def _listing(tx: Transaction, shape: Shape, query: Query, limit: int, offset: int) -> Listing:
     found = queries.page(tx, shape, query, limit=limit, offset=offset)
     return Listing(found, queries.count(tx, shape, query), catalog.version(tx, shape.name))
@@ -501,9 +571,17 @@ def _changing(
 
 
 def _taking_back(
-    resource: Resource[Any], made: Operation, events: Sequence[RecordEvent], first: OperationRow | None
+    resource: Resource[Any], made: Operation, events: Sequence[RecordEvent], first: OperationRow | None, kept: int
 ) -> Callable[[Transaction], Done]:
-    """Return what takes events back; `first` is the operation they are of, where it is still to be noted as undone."""
+    """Return what takes events back, and notes how far it came.
+
+    Args:
+        resource: The resource of the records.
+        made: What it is noted under.
+        events: The events.
+        first: The operation they are of, where it is still to be noted as undone.
+        kept: How many records were left as they are before.
+    """
 
     def unit(tx: Transaction) -> Done:
         done = Done()
@@ -516,6 +594,9 @@ def _taking_back(
                 writing.move_back(tx, resource.shape, made, first.facts, done)
         writing.take_back(tx, resource.shape, made, events, resource.search, done, is_strict=first is not None)
         operations.count(tx, made, len(done.records))
+        if events:
+            about = {"of": resource.name, "after": events[-1].record, "kept": kept + done.kept}
+            operations.describe(tx, made, about)
         return done
 
     return unit
