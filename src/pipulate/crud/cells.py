@@ -68,7 +68,7 @@ def _called(field: FormField, value: Any) -> str:
 
 
 def _whole(text: str) -> Any:
-    """Return what has parts of its own, which stands in a cell as JSON; text that is none is for the check to refuse."""
+    """Return what stands in a cell as JSON; text that is none is for the check to refuse."""
     try:
         return json.loads(text) if text else None
     except (ValueError, RecursionError):

@@ -147,10 +147,10 @@ class Records:
         await self.ready(resource)
         return await self._db.read(queries.neighbour, resource.shape, query, record, after=after)
 
-    async def numbers(self, resource: Resource[Any], query: Query) -> list[int]:
-        """Return the numbers of all the records that a query asks for."""
+    async def numbers(self, resource: Resource[Any], query: Query, *, in_order: bool = False) -> list[int]:
+        """Return the numbers of all the records that a query asks for; in no order unless that is said."""
         await self.ready(resource)
-        return await self._db.read(queries.numbers, resource.shape, query)
+        return await self._db.read(queries.numbers, resource.shape, query, in_order=in_order)
 
     async def first(self, resource: Resource[Any], query: Query) -> Record | None:
         """Return the first record that a query finds, or None."""

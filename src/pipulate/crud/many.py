@@ -209,6 +209,7 @@ def _one(
 
 
 def parts(things: Iterable[T]) -> Iterator[list[T]]:
+    """Yield things as many at a time as are checked and written together."""
     left = iter(things)
     while part := list(islice(left, AT_ONCE)):
         yield part

@@ -90,6 +90,10 @@ class Sheet:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write the end of the file."""
         self._book.close()
 
     def add(self, rows: Iterable[Iterable[Any]]) -> None:

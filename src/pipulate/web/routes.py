@@ -33,7 +33,7 @@ from pipulate.web.errors import answered
 from pipulate.web.explicit import PluginRoutes
 from pipulate.web.guard import OPEN, STATIC
 from pipulate.web.live import Live
-from pipulate.web.records import editing, listing, many
+from pipulate.web.records import editing, exporting, importing, listing, many
 from pipulate.web.site import Site, Visit
 
 Kind = Literal["page", "part", "action", "control", "public", "socket"]
@@ -143,6 +143,14 @@ ADDRESSES = (
     Address(_RECORDS, ("POST",), editing.create, "action"),
     Address(_RECORDS + "/new", ("GET",), editing.new, "part"),
     Address(_RECORDS + "/options", ("GET",), listing.options, "part"),
+    Address(_RECORDS + "/export.csv", ("GET",), exporting.as_csv, "part"),
+    Address(_RECORDS + "/export.xlsx", ("GET",), exporting.as_xlsx, "part"),
+    Address(_RECORDS + "/export.json", ("GET",), exporting.as_json, "part"),
+    Address(_RECORDS + "/import", ("GET",), importing.ask, "part"),
+    Address(_RECORDS + "/import", ("POST",), importing.receive, "action"),
+    Address(_RECORDS + "/import/{table:part}", ("GET",), importing.show, "part"),
+    Address(_RECORDS + "/import/{table:part}", ("POST",), importing.decide, "action"),
+    Address(_RECORDS + "/import/{table:part}/wrong.csv", ("GET",), importing.wrong_rows, "part"),
     Address(_RECORDS + "/undo", ("POST",), editing.undo, "action"),
     Address(_RECORDS + "/many", ("GET",), many.ask, "part"),
     Address(_RECORDS + "/many", ("POST",), many.change, "action"),

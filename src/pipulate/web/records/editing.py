@@ -33,6 +33,7 @@ from pipulate.web.records.shared import (
     resource_of,
     told,
 )
+from pipulate.web.runpage import elsewhere
 from pipulate.web.site import Visit, part
 
 _REFUSALS = (InvalidAnswersError, RecordTakenError, RecordRefusedError)
@@ -171,6 +172,9 @@ async def undo(visit: Visit) -> Response:
     """Take back what was done."""
     resource = resource_of(visit)
     operation = (await visit.text("operation")).replace("\0", "")
+    job = await visit.site.long.undo(resource, operation, visit.who, await visit.profile())
+    if job is not None:
+        return elsewhere(visit, f"/-/jobs/{job.id}")
     return finished(visit, resource, await visit.site.records.undo(resource, operation, visit.who))
 
 
