@@ -38,6 +38,8 @@ export async function edit(cell: HTMLTableCellElement, typed = ""): Promise<void
 
 function showForm(cell: HTMLTableCellElement, html: string, typed = ""): void {
   cell.classList.add("editing");
+  const box = cell.closest(".scroll")?.getBoundingClientRect();
+  cell.classList.toggle("is-last", box !== undefined && cell.getBoundingClientRect().left > box.left + box.width * 0.6);
   cell.replaceChildren(parsed(html));
   const form = formIn(cell) as HTMLFormElement;
   dress();
