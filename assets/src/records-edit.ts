@@ -61,7 +61,7 @@ const isChanged = (form: HTMLFormElement): boolean => valuesOf(form) !== form.da
 /** Put the cell back as it was. */
 export function leave(cell: HTMLTableCellElement, focuses = true): void {
   const nodes = before.get(cell);
-  const isStale = formIn(cell)?.dataset["stale"] !== undefined;
+  const isStale = formIn(cell)?.dataset["stale"] !== undefined || cell.closest("tr")?.dataset["stale"] !== undefined;
   cell.classList.remove("editing");
   cell.replaceChildren(...(nodes ?? []));
   before.delete(cell);
