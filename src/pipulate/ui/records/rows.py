@@ -129,7 +129,7 @@ def _switch(view: ListView, record: Record, field: FormField, name: str) -> Html
 
 def _open(view: ListView, record: Record, name: str) -> Html:
     return a(
-        "Open", span(f" {name}", class_="visually-hidden"), href=f"{view.base}/{record.id}", class_="button quiet",
+        "Open", span(f" {name}", class_="visually-hidden"), href=f"{view.address}/{record.id}", class_="button quiet",
         tabindex="-1",
     )  # fmt: skip
 
