@@ -32,17 +32,23 @@ _TWICE: Final = "Two columns are for the same field. Choose one of them."
 _HARMLESS: Final = "sandbox; default-src 'none'"
 
 
-async def ask(visit: Visit) -> Response:
-    """Return the page where a table is chosen."""
+async def begin(visit: Visit) -> Response:
+    """Return the page where a table is chosen; or take in what was chosen there."""
     resource = resource_of(visit)
     await visit.site.records.ready(resource)
-    return await _choose(visit, resource)
+    return await (_receive if visit.request.method == "POST" else _choose)(visit, resource)
 
 
-async def receive(visit: Visit) -> Response:
+async def table(visit: Visit) -> Response:
+    """Return the page of a table that was brought; or take what was decided there."""
+    resource = resource_of(visit)
+    await visit.site.records.ready(resource)
+    waiting = await _waiting(visit, resource)
+    return await (_decide if visit.request.method == "POST" else _shown)(visit, resource, waiting)
+
+
+async def _receive(visit: Visit, resource: Resource[Any]) -> Response:
     """Take in a file, or what was pasted, and go on to its page."""
-    resource = resource_of(visit)
-    await visit.site.records.ready(resource)
     kind = visit.request.headers.get("content-type", "").lower()
     pasted = ""
     try:
@@ -60,17 +66,9 @@ async def receive(visit: Visit) -> Response:
     return RedirectResponse(f"{base(resource.name)}/import/{waiting.id}", 303)
 
 
-async def show(visit: Visit) -> Response:
-    """Return the page of a table: what is to be decided, what is under way, or what came of it."""
-    resource = resource_of(visit)
-    return await _shown(visit, resource, await _waiting(visit, resource))
-
-
-async def decide(visit: Visit) -> Response:
+async def _decide(visit: Visit, resource: Resource[Any], waiting: Waiting) -> Response:
     """Take what was decided: read the file in another way, try it, or take it in."""
-    resource = resource_of(visit)
-    await visit.site.records.ready(resource)
-    waiting, room, actor = await _waiting(visit, resource), visit.site.long.room, visit.who.actor
+    room, actor = visit.site.long.room, visit.who.actor
     here = f"{base(resource.name)}/import/{waiting.id}"
     if waiting.job or waiting.operation:  # Nothing about it can be decided any more.
         if not waiting.job:
