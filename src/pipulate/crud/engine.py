@@ -40,13 +40,11 @@ CHANGE: Final = "change"
 DELETE: Final = "delete"
 RESTORE: Final = "restore"
 MOVE: Final = "move"
-UNDO: Final = "undo"
 
 _AT_ONCE: Final = 1_000
 """Records changed in one transaction; what is more is done in several, so that others get a turn."""
 
 _TRIES: Final = 5
-_NOTHING: Final = "There is nothing to undo any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +152,13 @@ class Records:
 
     async def first(self, resource: Resource[Any], query: Query) -> Record | None:
         """Return the first record that a query finds, or None."""
-        found = await self._db.read(queries.page, resource.shape, query, limit=1)
+        found = await self.some(resource, query, limit=1)
         return found[0] if found else None
+
+    async def some(self, resource: Resource[Any], query: Query, *, limit: int) -> list[Record]:
+        """Return the first records that a query finds, without counting the others."""
+        await self.ready(resource)
+        return await self._db.read(queries.page, resource.shape, query, limit=limit)
 
     async def history(self, resource: Resource[Any], record: int, *, before: int | None = None) -> list[RecordEvent]:
         """Return the newest events of a record, or those before a version."""
@@ -338,7 +341,7 @@ class Records:
         made = made or self.operation(who)
         row = await self._db.read(operations.find, resource.shape, operation)
         if row is None or row.undone not in (None, made.id):
-            raise RecordRefusedError(_NOTHING)
+            raise RecordRefusedError(writing.NOTHING)
         begun = await self._db.read(operations.find, resource.shape, made.id)
         others = sorted(name for name in self.resources if name != resource.name)
         left, after, kept = [resource.name, *others], 0, 0
@@ -353,7 +356,9 @@ class Records:
                 events = await self._db.read(read, each.shape, operation, after=after, limit=_AT_ONCE)
                 if not events and first is None:
                     break
-                part = await self._db.write(_taking_back(each, made, events, first, done.kept))
+                part = await self._db.write(
+                    writing.taking_back(each.shape, each.search, made, events, first, done.kept)
+                )
                 self._publish(part.versions if part.records else {}, who)
                 room = _AT_ONCE - len(done.records)
                 done.records, done.kept = [*done.records, *part.records[: max(room, 0)]], done.kept + part.kept
@@ -435,6 +440,11 @@ class Records:
         done, result = await self._db.write(claimed)
         self._publish(done.versions, who)
         return done, result
+
+    async def apart(self, call: Callable[[], T]) -> T:
+        """Do what takes a while on a thread, so that others get a turn."""
+        result: T = await self._apart(call)
+        return result
 
     # Inside
 
@@ -566,37 +576,5 @@ def _changing(
         changed = rows.change(tx, resource.shape, operation, now, values, found)
         if changed is not None:
             done.records.append(changed)
-
-    return unit
-
-
-def _taking_back(
-    resource: Resource[Any], made: Operation, events: Sequence[RecordEvent], first: OperationRow | None, kept: int
-) -> Callable[[Transaction], Done]:
-    """Return what takes events back, and notes how far it came.
-
-    Args:
-        resource: The resource of the records.
-        made: What it is noted under.
-        events: The events.
-        first: The operation they are of, where it is still to be noted as undone.
-        kept: How many records were left as they are before.
-    """
-
-    def unit(tx: Transaction) -> Done:
-        done = Done()
-        writing.claimed(tx, resource.shape, done)
-        if first is not None:
-            operations.begin(tx, resource.shape, made, UNDO, {}, undoes=first.id)
-            if not operations.undone_by(tx, first.id, made.id):
-                raise RecordRefusedError(_NOTHING)
-            if "to" in first.facts:
-                writing.move_back(tx, resource.shape, made, first.facts, done)
-        writing.take_back(tx, resource.shape, made, events, resource.search, done, is_strict=first is not None)
-        operations.count(tx, made, len(done.records))
-        if events:
-            about = {"of": resource.name, "after": events[-1].record, "kept": kept + done.kept}
-            operations.describe(tx, made, about)
-        return done
 
     return unit

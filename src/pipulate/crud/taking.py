@@ -139,13 +139,10 @@ def _keys(resource: Resource[Any], lines: Iterable[Line], report: Report) -> set
 async def _sound(records: Records, taking: Taking, lines: Sequence[Line], state: _State) -> list[Row]:
     """Return the rows that break no rule; the others are told."""
     linked = await _linked(records, taking, lines)
-    asked: list[tuple[Line, Mapping[str, Any], Mapping[str, str]]] = []
     for line in lines:
         if line.problem:
             state.report.refuse(line.number, RecordRefusedError(line.problem))
-            continue
-        cells, problems = _with_links(line.cells, linked)
-        asked.append((line, answers_of(taking.resource.fields, cells), problems))
+    asked = await records.apart(lambda: [_asked(taking.resource, line, linked) for line in lines if not line.problem])
     there = await _there(records, taking, [answers for _, answers, _ in asked])
     keys = [_key(taking.resource, answers) for _, answers, _ in asked]
     befores = [there.get(key) if key is not None else None for key in keys]
@@ -159,6 +156,12 @@ async def _sound(records: Records, taking: Taking, lines: Sequence[Line], state:
         elif not isinstance(values, Exception):
             found.append(Row(line.number, values, before))
     return found
+
+
+def _asked(resource: Resource[Any], line: Line, linked: Linked) -> tuple[Line, Mapping[str, Any], Mapping[str, str]]:
+    """Return a row as answers, and what is wrong with its links."""
+    cells, problems = _with_links(line.cells, linked)
+    return line, answers_of(resource.fields, cells), problems
 
 
 def _refusal(
@@ -203,8 +206,8 @@ async def _there(records: Records, taking: Taking, given: Sequence[Mapping[str, 
     conditions = tuple(
         Condition(name, "any", sorted({key[place] for key in wanted})) for place, name in enumerate(names)
     )
-    found = await records.page(taking.resource, Query(taking.owner, conditions=conditions), limit=2**31 - 1)
-    return {tuple(each.values[name] for name in names): each for each in found.records}
+    found = await records.some(taking.resource, Query(taking.owner, conditions=conditions), limit=2**31 - 1)
+    return {tuple(each.values[name] for name in names): each for each in found}
 
 
 def _key(resource: Resource[Any], answers: Mapping[str, Any]) -> Key | None:
@@ -226,6 +229,7 @@ def _as_stored(resource: Resource[Any], name: str, value: Any) -> Any:
 
 
 # Links
+
 
 Linked = Mapping[str, Mapping[str, int | str]]
 """Field -> what stands in a cell -> the number of the record it means, or a sentence why it means none."""
@@ -270,7 +274,7 @@ async def _called(
     found: dict[str, list[int]] = {}
     if to.shape.by_name[to.label].kind == "text":
         query = Query(owner, conditions=(Condition(to.label, "any", sorted(texts)),))
-        for each in (await records.page(to, query, limit=_NAMED_MAX)).records:
+        for each in await records.some(to, query, limit=_NAMED_MAX):
             found.setdefault(to.label_of(each.values), []).append(each.id)
     return found
 
