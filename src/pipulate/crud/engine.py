@@ -347,30 +347,28 @@ class Records:
         left, after, kept = [resource.name, *others], 0, 0
         if begun is not None and "of" in begun.facts:
             left, after, kept = left[left.index(begun.facts["of"]) :], begun.facts["after"], begun.facts["kept"]
-        done = Done(kept=kept)
-        first, number = row if begun is None else None, 0
+        done, first = Done(kept=kept), row if begun is None else None
+        number = 0
         for name in left:
             each = resource if name == resource.name else self.resources[name]
-            while True:
-                read = operations.events_of
-                events = await self._db.read(read, each.shape, operation, after=after, limit=_AT_ONCE)
-                if not events and first is None:
-                    break
+            while (events := await self._read_events(each, operation, after)) or first is not None:
                 part = await self._db.write(
                     writing.taking_back(each.shape, each.search, made, events, first, done.kept)
                 )
                 self._publish(part.versions if part.records else {}, who)
-                room = _AT_ONCE - len(done.records)
-                done.records, done.kept = [*done.records, *part.records[: max(room, 0)]], done.kept + part.kept
-                number += len(events)
+                done.add(part, _AT_ONCE)
+                number, first = number + len(events), None
                 if progress is not None:
                     progress(number)
-                first = None
                 if len(events) < _AT_ONCE:
                     break
                 after = events[-1].record
             after = 0
         return Outcome(made.id, done.records, done.kept)
+
+    async def _read_events(self, resource: Resource[Any], operation: str, after: int) -> list[RecordEvent]:
+        read = operations.events_of
+        return await self._db.read(read, resource.shape, operation, after=after, limit=_AT_ONCE)
 
     async def go_back(self, resource: Resource[Any], record: int, version: int, who: Who) -> Outcome:
         """Give a record the values it had at a version."""

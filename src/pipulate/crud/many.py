@@ -169,22 +169,34 @@ async def write(
         told.operation = operation.id
         if not report.operation:
             operations.begin(tx, resource.shape, operation, kind, {})
-        before = told.created + told.changed
-        for row in checked:
-            try:
-                created, changed = _one(tx, resource, operation, row, profile, done)
-            except (InvalidAnswersError, RecordError) as error:
-                told.refuse(row.number, error)
-            else:
-                told.created, told.changed = told.created + created, told.changed + changed
-        told.kept += done.kept
-        operations.count(tx, operation, told.created + told.changed - before)
+        _all(tx, resource, operation, checked, profile, told, done)
         if upto is not None:
             operations.describe(tx, operation, {"upto": upto, "report": told.as_json()})
         return told
 
     _, told = await records.written(resource, unit, who)
     return told
+
+
+def _all(
+    tx: Transaction,
+    resource: Resource[Any],
+    operation: Operation,
+    checked: Sequence[Row],
+    profile: str | None,
+    told: Report,
+    done: Done,
+) -> None:
+    before = told.created + told.changed
+    for row in checked:
+        try:
+            created, changed = _one(tx, resource, operation, row, profile, done)
+        except (InvalidAnswersError, RecordError) as error:
+            told.refuse(row.number, error)
+        else:
+            told.created, told.changed = told.created + created, told.changed + changed
+    told.kept += done.kept
+    operations.count(tx, operation, told.created + told.changed - before)
 
 
 def _one(

@@ -44,6 +44,11 @@ class Done:
     versions: dict[str, int] = field(default_factory=dict)
     kept: int = 0
 
+    def add(self, part: Done, most: int) -> None:
+        """Add what another transaction did; of the records no more than the first `most` are held."""
+        self.records += part.records[: max(most - len(self.records), 0)]
+        self.kept += part.kept
+
 
 def found_by(shape: Shape, search: Sequence[str], values: Values) -> str:
     """Return the text that a record is searched by."""
