@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from pipulate import forms
@@ -112,7 +113,21 @@ class Records:
     async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
         """Return a part of the list that a query asks for, and how long the list is."""
         await self.ready(resource)
+        query = await self._by_labels(resource, query)
         return await self._db.read(_listing, resource.shape, query, limit, offset)
+
+    async def _by_labels(self, resource: Resource[Any], query: Query) -> Query:
+        """Return a query that sorts links by what people call the records they lead to."""
+        sort = list(query.sort)
+        for index, each in enumerate(sort):
+            link = resource.links.get(each.field)
+            other = self.resources.get(link.to) if link is not None else None
+            if other is None:
+                continue
+            with suppress(TableDiffersError):
+                await self.ready(other)
+                sort[index] = replace(each, by=(other.shape, other.shape.by_name[other.label]))
+        return replace(query, sort=tuple(sort))
 
     async def find(
         self, resource: Resource[Any], record: int, *, profile: str | None = None, deleted: bool = False
