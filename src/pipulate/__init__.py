@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Slider,
         Switch,
         TextArea,
+        Unseen,
     )
     from pipulate.fields.files import File, Files
     from pipulate.jobs.doing import Job
@@ -84,6 +85,7 @@ __all__ = [
     "Step",
     "Switch",
     "TextArea",
+    "Unseen",
     "User",
     "Workflow",
     "__version__",
@@ -125,6 +127,7 @@ _HOMES = {
     "Step": "workflows.definition",
     "Switch": "fields",
     "TextArea": "fields",
+    "Unseen": "fields",
     "User": "workflows.handed",
     "Workflow": "workflows.definition",
 }

@@ -248,11 +248,18 @@ class Records:
         return await self._do(resource, RESTORE, who, unit)
 
     async def erase(self, resource: Resource[Any], records: Sequence[int], who: Who) -> None:
-        """Remove records for good that are in the bin."""
+        """Remove records for good that are in the bin.
+
+        Raises:
+            RecordRefusedError: If none of them can be, because something that is left belongs to it.
+        """
         await self.ready(resource)
 
         def unit(tx: Transaction) -> int:
-            gone = [each.id for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
+            there = [each for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
+            gone = [each.id for each in there if writing.may_be_erased(tx, resource.shape, each)]
+            if there and not gone:
+                raise RecordRefusedError("This cannot be erased, because something in the bin still belongs to it.")
             rows.erase(tx, resource.shape, gone)
             return rows.claim(tx, resource.shape)
 

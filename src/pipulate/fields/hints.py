@@ -74,6 +74,14 @@ class Hidden:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """Keeps a field of a record away from people: it is in no form, no list, no search and no file they are handed.
+
+    It needs a default, or a `default_factory`, and stays what it was made as unless a hook changes it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """What people read above the field."""
 

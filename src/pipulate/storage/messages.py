@@ -10,8 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pipulate.storage import profiles
 from pipulate.storage.database import Transaction
-from pipulate.storage.journal import Event
+from pipulate.storage.journal import Event, storable
+from pipulate.storage.records.queries import folded
 
 PAGE = 200
 """Most messages read at a time."""
@@ -68,12 +70,19 @@ def after(tx: Transaction, conversation: str, seq: int, limit: int = PAGE) -> li
     return [_message(row) for row in rows]
 
 
-def before(tx: Transaction, conversation: str, seq: int | None = None, limit: int = PAGE) -> list[Message]:
-    """Return the messages just before number `seq` (the newest where it is None), oldest first, at most `limit`."""
+def before(
+    tx: Transaction, conversation: str, seq: int | None = None, limit: int = PAGE, *, profile: str | None = None
+) -> list[Message]:
+    """Return the messages just before number `seq` (the newest where it is None), oldest first, at most `limit`.
+
+    With `profile`, of a conversation outside of runs only those that were written while it was chosen.
+    """
+    of = "" if profile is None else " AND m.profile = :profile"
     rows = tx.all(
-        f"SELECT {_COLUMNS} FROM {_JOINED} WHERE m.conversation = :conversation AND m.seq < :seq"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM {_JOINED} WHERE m.conversation = :conversation AND m.seq < :seq{of}"  # noqa: S608
         " ORDER BY m.seq DESC LIMIT :limit",
         conversation=conversation, seq=seq if seq is not None else 2**31 - 1, limit=limit,
+        **({} if profile is None else {"profile": profile}),
     )  # fmt: skip
     return [_message(row) for row in reversed(rows)]
 
@@ -93,10 +102,12 @@ def _append(
     assert row is not None  # noqa: S101 - an upsert always returns a row
     seq: int = row[0]
     tx.run(
-        "INSERT INTO messages (conversation, seq, at, actor, role, text, event)"
-        " VALUES (:conversation, :seq, :at, :actor, :role, :text, :event)",
+        "INSERT INTO messages (conversation, seq, at, actor, role, text, event, profile, found)"
+        " VALUES (:conversation, :seq, :at, :actor, :role, :text, :event, :profile, :found)",
         conversation=conversation, seq=seq, at=at, actor=actor, role=role,
         text=json.dumps(text) if text is not None else None, event=event,
+        profile=profiles.chosen(tx, actor) if conversation == general(actor) else None,
+        found=storable(folded(text)) if text is not None else None,
     )  # fmt: skip
     return seq
 

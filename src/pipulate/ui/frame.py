@@ -35,6 +35,7 @@ from pipulate.ui.html import (
     p,
     raw,
     script,
+    small,
     span,
     summary,
     title,
@@ -82,6 +83,7 @@ class Frame:
         extras: Front-end files that this page needs besides.
         own: Addresses of scripts and style sheets of the app.
         jobs: How many jobs of the person are under way or wait for their turn.
+        is_locked: Whether the chosen profile is shown alone.
     """
 
     assets: Mapping[str, str]
@@ -97,6 +99,7 @@ class Frame:
     extras: Sequence[str] = ()
     own: Sequence[str] = ()
     jobs: int = 0
+    is_locked: bool = False
 
 
 def page(frame: Frame, heading: str, content: Html, assistant: Html | None = None) -> Html:
@@ -222,8 +225,19 @@ def _app_in_menu(app: AppLink, here: str) -> Html:
 
 
 def profile_menu(frame: Frame) -> Html:
-    """Return the menu of profiles."""
+    """Return the menu of profiles; of a locked one, the way to unlock it."""
     current = next((each.name for each in frame.profiles if each.id == frame.profile), "Profile")
+    if frame.is_locked:
+        return details(
+            summary(span(current, dir="auto"), small(" locked"), class_="button quiet"),
+            div(
+                p("Only what belongs to this profile is shown.", class_="help"),
+                ul(li(_post("/-/profile/unlock", "Unlock profile"))),
+                class_="menu-body",
+            ),
+            class_="menu",
+            data_menu=True,
+        )
     choose = (
         li(
             form(
@@ -239,10 +253,21 @@ def profile_menu(frame: Frame) -> Html:
     )
     return details(
         summary(span(current, dir="auto"), class_="button quiet"),
-        div(ul(choose), ul(li(a("Add or rename profiles", href="/-/profiles"))), class_="menu-body"),
+        div(
+            ul(choose),
+            ul(
+                li(_post("/-/profile/lock", "Lock profile", "Shows this profile alone, until you unlock it.")),
+                li(a("Manage profiles", href="/profiles")),
+            ),
+            class_="menu-body",
+        ),
         class_="menu",
         data_menu=True,
     )
+
+
+def _post(address: str, words: str, meaning: str | None = None) -> Html:
+    return form(button(words, class_="quiet", title=meaning), method="post", action=address)
 
 
 def _look_menu(frame: Frame) -> Html:

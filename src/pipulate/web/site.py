@@ -70,14 +70,16 @@ class Site:
     explicit: Explicit | None = None
     tables: TableCache = field(default_factory=TableCache)
 
-    def app_links(self) -> list[AppLink]:
-        """Return the apps that can be used, in the order of the menu."""
+    def app_links(self, *, is_locked: bool = False) -> list[AppLink]:
+        """Return the apps that can be used, in the order of the menu; with a locked profile, without the profiles."""
         links: list[tuple[float, AppLink]] = []
         is_after_line = False
         for each in self.plugins.table.plugins:
             if each.app is None:
                 continue
             app, module = each.app, each.file.module
+            if is_locked and profiles.NAME in (app.name, module):
+                continue
             if module in _HIDDEN and isinstance(app, ExplicitApp):
                 is_after_line = is_after_line or module == _LINE
                 continue
@@ -134,6 +136,7 @@ class Facts:
     show_assistant: bool
     profile: str
     profiles: Sequence[Profile]
+    is_locked: bool
     messages: Sequence[Message]
     jobs: int
 
@@ -259,8 +262,9 @@ class Visit:
         if facts is None:
             return bare_frame(site, nonce)
         return Frame(
-            site.assets.addresses, nonce, site.app_links(), facts.profiles, facts.profile, facts.theme, facts.density,
-            facts.show_assistant, self.request.url.path, __version__, extras, own, facts.jobs,
+            site.assets.addresses, nonce, site.app_links(is_locked=facts.is_locked), facts.profiles, facts.profile,
+            facts.theme, facts.density, facts.show_assistant, self.request.url.path, __version__, extras, own,
+            facts.jobs, facts.is_locked,
         )  # fmt: skip
 
     def packed(self, markup: Html, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -293,14 +297,16 @@ def of_run(row: RunRow) -> dict[str, str]:
 
 def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
     own = dict(keyvalue.items(tx, "user", user))
-    every = profiles.listed(tx)
+    chosen, is_locked = profiles.chosen(tx, user), profiles.is_locked(tx, user)
+    only = chosen if is_locked and conversation == messages.general(user) else None
     return Facts(
         theme=_one_of(THEMES, own.get("theme")),
         density=_one_of(DENSITIES, own.get("density")),
         show_assistant=own.get("assistant") != "hidden",
-        profile=_one_of((profiles.DEFAULT_ID, *(each.id for each in every)), own.get("profile")),
-        profiles=every,
-        messages=messages.before(tx, conversation, limit=PANEL_MESSAGES),
+        profile=chosen,
+        profiles=[each for each in profiles.listed(tx) if not is_locked or each.id == chosen],
+        is_locked=is_locked,
+        messages=messages.before(tx, conversation, limit=PANEL_MESSAGES, profile=only),
         jobs=jobs.active(tx, user),
     )
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from pipulate.storage.author import Author
 from pipulate.storage.database import Transaction
-from pipulate.storage.ledger import Author
 from pipulate.storage.records.rows import Operation
 from pipulate.storage.records.shape import Shape
 
