@@ -39,7 +39,6 @@ if TYPE_CHECKING:
         Slider,
         Switch,
         TextArea,
-        Unseen,
     )
     from pipulate.fields.files import File, Files
     from pipulate.jobs.doing import Job
@@ -85,7 +84,6 @@ __all__ = [
     "Step",
     "Switch",
     "TextArea",
-    "Unseen",
     "User",
     "Workflow",
     "__version__",
@@ -127,7 +125,6 @@ _HOMES = {
     "Step": "workflows.definition",
     "Switch": "fields",
     "TextArea": "fields",
-    "Unseen": "fields",
     "User": "workflows.handed",
     "Workflow": "workflows.definition",
 }

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, Field, field_validator
 
-from pipulate import Help, Label, Resource, Switch, TextArea, Unseen
+from pipulate import Help, Hidden, Label, Resource, Switch, TextArea
 
 TRAINING = """
 A profile is a customer or a project. Every run, and every record of an app that keeps records per profile, belongs to
@@ -31,7 +31,7 @@ class Customer(BaseModel):
     address: Annotated[str, TextArea(rows=3), Field(max_length=1_000)] = ""
     code: Annotated[str, Field(max_length=80), Help("For example a customer number.")] = ""
     active: Annotated[bool, Switch(), Label("In use")] = True
-    ident: Annotated[str, Unseen()] = Field(default_factory=lambda: uuid4().hex)  # What runs know the profile by.
+    ident: Annotated[str, Hidden()] = Field(default_factory=lambda: uuid4().hex)  # What runs know the profile by.
 
     @field_validator("name")
     @classmethod

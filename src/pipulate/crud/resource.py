@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, PydanticUserError, create_model
 from pipulate.crud.change import Change
 from pipulate.fields import FormField, UnsupportedTypeError, WrongHintError, describe, label_of, split
 from pipulate.fields.docstrings import docs
-from pipulate.fields.hints import Choices, FieldsOf, Link, Unseen
+from pipulate.fields.hints import Choices, FieldsOf, Link
 from pipulate.findings import Finding, at
 from pipulate.storage.records.shape import NAME, Column, Kind, Shape
 
@@ -58,7 +58,7 @@ class Resource(Generic[M]):
         name: Stored with every record.
         declared: The pydantic model or dataclass of a record.
         title: What people read.
-        fields: The fields of a record, as they are asked for; those that nobody sees are left out.
+        fields: The fields of a record, as they are asked for; hidden ones are left out.
         model: The pydantic model that records are checked with.
         rules: Functions that check several fields together -> the names of these fields.
         shape: Its table.
@@ -209,7 +209,7 @@ class Resource(Generic[M]):
             try:
                 field = describe(name, info, docs(self.declared)[1].get(name, ""))
                 columns.append(self._column_of(field, info))
-                fields += [] if _is_unseen(info) else [field]
+                fields += [] if field.widget == "hidden" else [field]
             except (UnsupportedTypeError, WrongHintError, ValueError) as error:
                 findings.append(self._wrong("R003", f"field {name!r}: {error}."))
         self.fields = tuple(fields)
@@ -227,7 +227,7 @@ class Resource(Generic[M]):
     def _column_of(self, field: FormField, info: Any) -> Column:
         if field.name in RESERVED or not NAME.fullmatch(field.name):
             raise ValueError("this name is taken, or is not made of lower-case letters, digits and underscores")
-        if _is_unseen(info) and info.is_required():
+        if field.widget == "hidden" and info.is_required():
             raise ValueError("nobody is asked for it, so it needs a default")
         bare, _, hints = split(info.annotation)
         hints = [*hints, *info.metadata]
@@ -284,11 +284,6 @@ def resources_in(namespace: Mapping[str, Any]) -> Iterator[Resource[Any]]:
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _is_unseen(info: Any) -> bool:
-    _, _, hints = split(info.annotation)
-    return any(isinstance(each, Unseen) for each in (*hints, *info.metadata))
 
 
 def _kind_of_options(field: FormField) -> Kind:

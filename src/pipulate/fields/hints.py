@@ -70,14 +70,10 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """Sends a value along without showing it. The person can see and change it all the same: it is no secret."""
+    """Sends a value along without showing it. The person can see and change it all the same: it is no secret.
 
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """Keeps a field of a record away from people: it is in no form, no list, no search and no file they are handed.
-
-    It needs a default, or a `default_factory`, and stays what it was made as unless a hook changes it.
+    A field of a record is in no form at all then, nor in a list, a search or a file: it needs a default, or a
+    `default_factory`, and stays as it was made.
     """
 
 

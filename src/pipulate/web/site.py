@@ -221,6 +221,10 @@ class Visit:
         text = self.request.query_params.get(name)
         return _number(text, name) if text is not None else None
 
+    async def profile(self) -> str:
+        """Return the id of the profile that the person has chosen."""
+        return await self.site.db.read(profiles.chosen, self.who.actor)
+
     async def facts(self, conversation: str) -> Facts:
         """Read what the frame of a page needs."""
         return await self.site.db.read(_facts, self.who.actor, conversation)
