@@ -33,11 +33,13 @@ class Done:
         records: The records as they are now.
         versions: Name of each table that was changed -> its version.
         kept: How many records were left as they are, because somebody changed them since.
+        message: Number of the message that tells of it, or None.
     """
 
     records: list[Record] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
     kept: int = 0
+    message: int | None = None
 
 
 def found_by(shape: Shape, search: Sequence[str], values: Values) -> str:

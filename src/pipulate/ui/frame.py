@@ -45,7 +45,14 @@ from pipulate.ui.lists import AppLink
 
 THEMES = ("auto", "light", "dark")
 DENSITIES = ("comfortable", "compact")
-PLACES = (("All apps", "/"), ("Jobs", "/-/jobs"), ("Plugins", "/-/plugins"), ("Bin", "/-/bin"))
+RECORD_MESSAGES = ("shown", "hidden")
+PLACES = (
+    ("All apps", "/"),
+    ("Jobs", "/-/jobs"),
+    ("History", "/-/history"),
+    ("Plugins", "/-/plugins"),
+    ("Bin", "/-/bin"),
+)
 """Where the menu of apps leads besides."""
 
 _HTMX = json.dumps(
@@ -84,6 +91,7 @@ class Frame:
         own: Addresses of scripts and style sheets of the app.
         jobs: How many jobs of the person are under way or wait for their turn.
         is_locked: Whether the chosen profile is shown alone.
+        record_messages: Whether messages tell what the person does to records; one of `RECORD_MESSAGES`.
     """
 
     assets: Mapping[str, str]
@@ -100,6 +108,7 @@ class Frame:
     own: Sequence[str] = ()
     jobs: int = 0
     is_locked: bool = False
+    record_messages: str = "shown"
 
 
 def page(frame: Frame, heading: str, content: Html, assistant: Html | None = None) -> Html:
@@ -284,6 +293,10 @@ def _look_menu(frame: Frame) -> Html:
             choices("theme", THEMES, frame.theme, {"auto": "As the system", "light": "Light", "dark": "Dark"}),
             p("Density", class_="menu-title"),
             choices("density", DENSITIES, frame.density, {"comfortable": "Comfortable", "compact": "Compact"}),
+            p("Changes of records, in the messages", class_="menu-title"),
+            choices(
+                "record_messages", RECORD_MESSAGES, frame.record_messages, {"shown": "Shown", "hidden": "Not shown"}
+            ),
             method="post",
             action="/-/look",
             class_="menu-body",

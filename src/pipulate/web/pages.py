@@ -18,7 +18,7 @@ from pipulate.storage.journal import Event
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.lookups import Page
 from pipulate.ui import errors as problems
-from pipulate.ui.frame import DENSITIES, THEMES
+from pipulate.ui.frame import DENSITIES, RECORD_MESSAGES, THEMES
 from pipulate.ui.history import History, history_drawer, history_lines
 from pipulate.ui.html import Html, a, button, form, join, span
 from pipulate.ui.lists import AppLink, Runs, bin_page, found, landing
@@ -35,6 +35,7 @@ PROFILES = "/profiles"
 
 COMMANDS = (
     AppLink("All apps", "", "/"),
+    AppLink("History", "", "/-/history"),
     AppLink("Jobs", "", "/-/jobs"),
     AppLink("Plugins", "", "/-/plugins"),
     AppLink("Profiles", "", PROFILES),
@@ -276,8 +277,10 @@ async def retry_plugin(visit: Visit) -> Response:
 
 
 async def look(visit: Visit) -> Response:
-    """Choose theme, density, and whether the panel is shown."""
-    allowed = {"theme": THEMES, "density": DENSITIES, "assistant": ("shown", "hidden")}
+    """Choose theme, density, whether the panel is shown, and what messages tell."""
+    allowed = {
+        "theme": THEMES, "density": DENSITIES, "assistant": ("shown", "hidden"), messages.WANTED: RECORD_MESSAGES,
+    }  # fmt: skip
     sent = await visit.form()
     if not sent or any(name not in allowed or texts[-1] not in allowed[name] for name, texts in sent.items()):
         raise HTTPException(400, "There is no such choice.")

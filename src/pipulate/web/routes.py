@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketClose
 
 from pipulate.web import (
     actions,
+    chronicle,
     control,
     conversations,
     downloads,
@@ -172,6 +173,7 @@ ADDRESSES = (
     Address(_JOB + "/cancel", ("POST",), jobs.cancel, "action"),
     Address(_JOB + "/retry", ("POST",), jobs.retry, "action"),
     Address("/-/bin", ("GET",), pages.bin_, "part"),
+    Address("/-/history", ("GET",), chronicle.show, "part"),
     Address("/-/plugins", ("GET",), pages.plugins, "part"),
     Address("/-/plugins/retry", ("POST",), pages.retry_plugin, "action"),
     Address("/-/schedules", ("GET",), schedules.listed, "part"),

@@ -31,10 +31,11 @@ from pipulate.storage.database import Database, Transaction
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.messages import Message
 from pipulate.storage.profiles import Profile
-from pipulate.ui.frame import DENSITIES, THEMES, Frame, page
+from pipulate.ui.done import TableLink
+from pipulate.ui.frame import DENSITIES, RECORD_MESSAGES, THEMES, Frame, page
 from pipulate.ui.html import Html
 from pipulate.ui.lists import AppLink
-from pipulate.ui.messages import assistant
+from pipulate.ui.messages import Names, assistant
 from pipulate.ui.story import Titles
 from pipulate.web.assets import Assets, takes
 from pipulate.workflows.definition import Workflow
@@ -98,6 +99,13 @@ class Site:
         plugin = self.plugins.table.by_app.get(app)
         return _titled(plugin) if plugin is not None else self.engine.catalog.get(app)
 
+    def names(self, workflow: Titles | None = None) -> Names:
+        """Return what people call things that messages tell of, in a run of an app or outside."""
+        records = self.records.resources.values()
+        return Names(
+            workflow, {each.name: TableLink(each.title, self.landing_of(each.name) or "/") for each in records}
+        )
+
     def landing_of(self, app: str) -> str | None:
         """Return the address of an app's page, or None where the app is not installed."""
         plugin = self.plugins.table.by_app.get(app)
@@ -134,6 +142,7 @@ class Facts:
     theme: str
     density: str
     show_assistant: bool
+    record_messages: str
     profile: str
     profiles: Sequence[Profile]
     is_locked: bool
@@ -257,7 +266,7 @@ class Visit:
         """
         conversation = conversation or messages.general(self.who.actor)
         facts = facts or await self.facts(conversation)
-        panel = assistant(facts.messages, conversation, workflow, self.who.actor, self.now)
+        panel = assistant(facts.messages, conversation, self.site.names(workflow), self.who.actor, self.now)
         return self.packed(page(self.frame(facts, extras, own), heading, content, panel), status, headers)
 
     def frame(self, facts: Facts | None = None, extras: Sequence[str] = (), own: Sequence[str] = ()) -> Frame:
@@ -268,7 +277,7 @@ class Visit:
         return Frame(
             site.assets.addresses, nonce, site.app_links(is_locked=facts.is_locked), facts.profiles, facts.profile,
             facts.theme, facts.density, facts.show_assistant, self.request.url.path, __version__, extras, own,
-            facts.jobs, facts.is_locked,
+            facts.jobs, facts.is_locked, facts.record_messages,
         )  # fmt: skip
 
     def packed(self, markup: Html, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -307,6 +316,7 @@ def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
         theme=_one_of(THEMES, own.get("theme")),
         density=_one_of(DENSITIES, own.get("density")),
         show_assistant=own.get("assistant") != "hidden",
+        record_messages=_one_of(RECORD_MESSAGES, own.get(messages.WANTED)),
         profile=chosen,
         profiles=[each for each in profiles.listed(tx) if not is_locked or each.id == chosen],
         is_locked=is_locked,

@@ -40,7 +40,10 @@ def upgrade() -> None:
     op.add_column("messages", sa.Column("profile", text, comment="chosen when it was written outside of runs"))
     op.add_column("messages", sa.Column("found", text, comment="text it is searched by"))
     _make_messages_findable(connection)
-    op.create_index("messages_at", "messages", ["at", "conversation", "seq"])
+    is_text = sa.text("found IS NOT NULL")
+    op.create_index(
+        "messages_at", "messages", ["at", "conversation", "seq"], sqlite_where=is_text, postgresql_where=is_text
+    )
     op.create_index("record_operations_by", "record_operations", ["actor", "at", "id"])
 
 
