@@ -42,8 +42,7 @@ def _sentence(done: OperationRow, tables: Tables, *, has_link: bool) -> Html:
     table, facts = tables.get(done.resource), done.facts
     record, label = facts.get("record"), str(facts.get("label") or "")
     what = span(label or f"number {record}", class_="quote", dir="auto") if record else count(done.records, "record")
-    address = f"/-/records/{done.resource}/{record}" if record else table.address if table else None
     begins, goes_on = _SENTENCES.get(done.kind, (f"{done.kind} ", " in "))
-    if has_link and table is not None and address is not None:
-        what = a(what, href=address)
+    if has_link and table is not None:
+        what = a(what, href=f"{table.address}/{record}" if record else table.address)
     return join(begins, what, goes_on, table.title if table else done.resource)
