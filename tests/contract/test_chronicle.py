@@ -43,12 +43,13 @@ def test_pages_of_any_length_hold_every_line_once_newest_first(store: Store, lim
     moment = to_text(store.clock.now())
     for number in range(4):
         run = store.start(f"{number}")
-        store.db.write_now(
-            lambda tx, run=run: tx.run("UPDATE runs SET updated_at = :at WHERE id = :id", at=moment, id=run)
-        )
         store.db.write_now(messages.add, messages.general("ada"), moment, "ada", "user", f"note {number}")
         store.db.write_now(messages.add, run, moment, "ada", "user", f"in {number}")
-    store.db.write_now(lambda tx: tx.run("UPDATE runs SET updated_at = :at", at=moment))
+
+    def at_once(tx: Transaction) -> None:
+        tx.run("UPDATE runs SET updated_at = :at", at=moment)
+
+    store.db.write_now(at_once)
     say(store, "last")
     whole = listed(store)
     assert len(whole) == 13

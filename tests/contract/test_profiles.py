@@ -22,7 +22,7 @@ from pipulate.errors import (
 )
 from pipulate.events import Bus
 from pipulate.security.who import Who
-from pipulate.storage import lifecycle, profiles
+from pipulate.storage import lifecycle, messages, profiles
 from pipulate.storage.profiles import Profile
 from pipulate.storage.records import operations
 from pipulate.storage.records.queries import Query
@@ -256,3 +256,31 @@ def test_adding_and_renaming_are_in_the_history(store: Store) -> None:
         ("changed", ("Acme", "Acme Ltd")), ("created", (None, "Acme")),
     ]  # fmt: skip
     assert store.problems() == []
+
+
+# What is told of it
+
+
+@pytest.mark.anyio
+async def test_an_import_in_many_parts_is_one_line_with_how_many_there_were(world: World) -> None:
+    table = ({"title": f"Task {number}"} for number in range(1_200))
+    await take_in(world.records, tasks, table, "default", ADA, choice="skip")
+    told = world.store.db.read_now(messages.before, messages.general("ada"))
+    assert [(each.done.kind, each.done.records) for each in told if each.done] == [("import", 1_200)]
+    assert [each.done.profile for each in told if each.done] == ["default"]
+
+
+@pytest.mark.anyio
+async def test_what_changes_nothing_is_not_told(world: World) -> None:
+    made = await world.add("Acme")
+    await world.records.change(resource, made.id, {"name": "Acme"}, ADA, seen=made.version)
+    await take_in(world.records, resource, [{"name": "Acme"}], None, ADA, choice="update")
+    told = world.store.db.read_now(messages.before, messages.general("ada"))
+    assert [each.done.kind for each in told if each.done] == ["create"]
+
+
+@pytest.mark.anyio
+async def test_a_line_is_told_with_the_change_or_not_at_all(world: World) -> None:
+    with pytest.raises(RecordTakenError):
+        await world.add("default profile")
+    assert world.store.db.read_now(messages.before, messages.general("ada")) == []

@@ -109,8 +109,18 @@ def chronicle_page(shown: Chronicle, viewer: str, now: datetime) -> Html:
 def _filters(shown: Chronicle) -> Html:
     chosen = shown.chosen
     return form(
-        label("Search", for_="history-words"),
-        input_(type="search", id="history-words", name="find", value=chosen.words, dir="auto", autocomplete="off"),
+        div(
+            input_(
+                type="search",
+                name="find",
+                value=chosen.words,
+                placeholder="Search",
+                aria_label="Search the history",
+                dir="auto",
+                autocomplete="off",
+            ),
+            class_="find",
+        ),
         label("Show", for_="history-kind"),
         select(
             (option(words, value=kind or "", selected=kind == chosen.kind) for kind, words in _KINDS.items()),
