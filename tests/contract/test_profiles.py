@@ -284,3 +284,11 @@ async def test_a_line_is_told_with_the_change_or_not_at_all(world: World) -> Non
     with pytest.raises(RecordTakenError):
         await world.add("default profile")
     assert world.store.db.read_now(messages.before, messages.general("ada")) == []
+
+
+def test_a_run_whose_profile_is_lost_is_named_by_the_check(store: Store) -> None:
+    run = store.start("01")
+    assert store.problems() == []
+    store.is_damaged = True
+    store.db.write_now(lambda tx: tx.run("UPDATE rec_profiles SET ident = 'x'"))
+    assert any(run in each and "its profile default is not there" in each for each in store.problems())
