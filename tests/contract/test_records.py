@@ -499,8 +499,9 @@ async def test_whoever_listens_hears_of_every_change_once_it_is_stored(world: Wo
 @pytest.mark.parametrize(
     ("damage", "said"),
     [("UPDATE rec_tasks SET text = 'x'", "text are not what"), ("UPDATE rec_tasks SET _version = 3", "1 events where"),
-     ("UPDATE rec_tasks SET _deleted_at = '1'", "says otherwise"), ("DELETE FROM record_events", "0 events where"),
-     ("UPDATE record_tables SET shape = '{}'", "cannot be read")],
+     ("UPDATE rec_tasks SET _deleted_at = '1'", "says otherwise"),
+         ("DELETE FROM record_events WHERE resource = 'tasks'", "0 events where"),
+     ("UPDATE record_tables SET shape = '{}' WHERE name = 'tasks'", "cannot be read")],
 )  # fmt: skip
 async def test_damage_is_named(world: World, damage: str, said: str) -> None:
     record = await world.add("A")
