@@ -15,7 +15,7 @@ from pipulate.ui.html import EMPTY, Html, a, button, col, colgroup, input_, join
 from pipulate.ui.records.cells import drawn
 from pipulate.ui.records.view import ListView
 
-ROWS_FORM: Final = "records-rows"
+ROWS_FORM: Final = "records-act"
 """Id of the form that buttons in rows send; it holds nothing itself."""
 
 ADD_FORM: Final = "records-add"
@@ -76,7 +76,9 @@ def row(view: ListView, record: Record) -> Html:
     """Return the row of a record."""
     resource = view.resource
     name = called(resource, record)
-    is_off = resource.toggle is not None and bool(record.values.get(resource.toggle))
+    toggle = next((each for each in resource.fields if each.name == resource.toggle), None)
+    # What is ticked is done with; what is switched on is not.
+    is_off = toggle is not None and toggle.widget == "checkbox" and bool(record.values.get(toggle.name))
     return tr(
         td(_pick(view, record, name), class_="pick"),
         [_cell(view, record, column, name) for column in resource.columns],
