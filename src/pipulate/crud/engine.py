@@ -16,7 +16,7 @@ from pipulate.crud.checking import check, tried
 from pipulate.crud.fitting import fit_command
 from pipulate.crud.resource import Moment, Resource
 from pipulate.crud.telling import tell
-from pipulate.crud.undoing import NOTHING, taking_back
+from pipulate.crud.undoing import NOTHING, left_to_do, taking_back
 from pipulate.crud.writing import Done
 from pipulate.errors import (
     FieldError,
@@ -363,10 +363,7 @@ class Records:
         if row is None or row.undone not in (None, made.id):
             raise RecordRefusedError(NOTHING)
         begun = await self._db.read(operations.find, resource.shape, made.id)
-        others = sorted(name for name in self.resources if name != resource.name)
-        left, after, kept = [resource.name, *others], 0, 0
-        if begun is not None and "of" in begun.facts:
-            left, after, kept = left[left.index(begun.facts["of"]) :], begun.facts["after"], begun.facts["kept"]
+        left, after, kept = left_to_do(resource.name, self.resources, begun)
         done, first = Done(kept=kept), row if begun is None else None
         number = 0
         for name in left:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from pipulate.crud import writing
@@ -53,3 +53,20 @@ def taking_back(
         return done
 
     return unit
+
+
+def left_to_do(own: str, installed: Iterable[str], begun: OperationRow | None) -> tuple[list[str], int, int]:
+    """Return the resources that are still to be gone through, the record to begin behind, and how many were kept.
+
+    Args:
+        own: The resource of the operation that is taken back; it comes first.
+        installed: The resources there are.
+        begun: The operation that takes back, where it was begun before.
+    """
+    names = [own, *sorted(name for name in installed if name != own)]
+    if begun is None or "of" not in begun.facts:
+        return names, 0, 0
+    of, kept = begun.facts["of"], begun.facts["kept"]
+    if of in names:
+        return names[names.index(of) :], begun.facts["after"], kept
+    return [name for name in names[1:] if name > of], 0, kept
