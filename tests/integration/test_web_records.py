@@ -296,6 +296,14 @@ async def test_records_of_another_profile_are_not_there(site: Application, brows
     assert titles(await browser.get("/todo")) == ["A secret of theirs"]
 
 
+async def test_search_of_everything_finds_records_and_leads_to_their_pages(site: Application, browser: Browser) -> None:
+    await added(site, "Milk", "Bread")
+    answer = await browser.get("/-/search?find=milk", htmx=True)
+    assert 'href="/todo/1"' in answer.text
+    assert "Things to do" in answer.text
+    assert "Bread" not in answer.text
+
+
 async def test_link_offers_records_by_what_is_typed(site: Application, browser: Browser) -> None:
     records = site.site.records
     for name in ("Kitchen", "Cellar", "<b>"):
