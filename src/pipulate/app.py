@@ -207,6 +207,7 @@ def build(
         tables=settings.state_tables,
         log_level=settings.log_level,
         said=lambda conversation, seq: on_loop(bus.publish, MessagesAdded(conversation, seq)),
+        changed=lambda change: on_loop(bus.publish, change),
     )
     plugins = PluginHost(
         settings.plugins, in_box, layout.state, limit_s=settings.import_limit_s, changed=changed,

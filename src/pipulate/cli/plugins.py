@@ -97,7 +97,7 @@ def _load(settings: Any) -> list[dict[str, Any]]:
         memory = layout.state if has_memory else Path(elsewhere)
         explicit = Explicit(
             lambda: _scratch(Path(elsewhere)), FileStore(Path(elsewhere) / "files"), SystemClock(),
-            stored=lambda _: None, said=lambda *_: None,
+            stored=lambda _: None, said=lambda *_: None, changed=lambda _: None,
         )  # fmt: skip
         host = PluginHost(
             settings.plugins, IN_BOX, memory, limit_s=settings.import_limit_s, changed=lambda _: None,
