@@ -28,6 +28,7 @@ from pipulate.ui.lists import home as home_page
 from pipulate.ui.markdown import markdown
 from pipulate.ui.settings import BROKEN, PluginLine, finding_line, plugins_page, profiles_page
 from pipulate.web import explicit
+from pipulate.web.records import listing
 from pipulate.web.runpage import described, elsewhere, whole
 from pipulate.web.site import Site, Visit, app_address, part
 
@@ -56,6 +57,10 @@ async def app(visit: Visit) -> Response:
     if isinstance(plugin.app, ExplicitApp):
         deleted = await visit.site.db.read(_deleted, visit.who.actor, visit.request.query_params.get("deleted"))
         return await explicit.page(visit, plugin, notice=_undo(deleted) if deleted else None)
+    if plugin.resource is not None:
+        if visit.request.method == "POST":
+            raise HTTPException(405, "Records are added at another address.")
+        return await listing.page(visit, plugin)
     if plugin.workflow is None:
         return await _not_ready(visit, plugin)
     if visit.request.method == "POST":
