@@ -19,6 +19,7 @@ from watchfiles import awatch
 from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
+from pipulate.crud import roles
 from pipulate.crud.engine import Records
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded
@@ -29,7 +30,7 @@ from pipulate.jobs import scheduling
 from pipulate.jobs.engine import Place
 from pipulate.jobs.port import Jobs
 from pipulate.jobs.transact import TransactJobs
-from pipulate.plugins.host import PluginHost
+from pipulate.plugins.host import PluginHost, Table
 from pipulate.security.capability import Capability, open_capability, write_private
 from pipulate.security.who import Who
 from pipulate.settings import Settings
@@ -183,6 +184,7 @@ def build(
         records.resources = {
             name: plugin.resource for name, plugin in plugins.table.by_app.items() if plugin.resource is not None
         }
+        roles.take_in(db, clock, _roles_in(plugins.table), told=lambda news: on_loop(bus.publish, news))
         if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
             on_loop(bus.publish, AppsChanged(modules))
 
@@ -241,6 +243,14 @@ def build(
     )
     application = Application(site, guard, layout, lock, hosts, loops)
     return application
+
+
+def _roles_in(table: Table) -> set[str]:
+    """Return the roles that apps name in their module, or on their class."""
+    on_classes = (getattr(getattr(each.app, "instance", None), "ROLES", ()) for each in table.plugins)
+    return {role for each in table.plugins for role in each.roles} | {
+        role for names in on_classes for role in roles.of_module(names)
+    }
 
 
 @contextlib.asynccontextmanager

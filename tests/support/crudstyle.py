@@ -10,7 +10,7 @@ from typing import Any
 from pipulate.app import Application
 from tests.support.site import Answer, Browser
 
-TASKS = '''
+TASKS = """
 import os
 
 import fastlite
@@ -83,10 +83,10 @@ def render_item(item, app_instance):
     edit = Form(Input(type="text", name="tasks_text", value=item.text), hx_post=f"/{app_instance.name}/{item.id}")
     return Li(delete, check, Span(item.text), edit, id=item_id, cls="done" if item.done else "", data_id=item.id,
               data_priority=item.priority)
-'''
+"""
 """As the tasks of the first generation: `fastlite`, its own table, the profile put into a condition as text."""
 
-NOTES = '''
+NOTES = """
 from fasthtml.common import *
 from server import BaseApp, DictLikeDB
 
@@ -137,7 +137,7 @@ class Notes:
 
     async def landing(self, request):
         return Ul(*[render_note(note) for note in sorted(notes(), key=lambda n: n.priority or 0)], id="note-list")
-'''
+"""
 """As the worked example of the oldest text: `fast_app` with a table, `BaseApp`, the dictionary of the host."""
 
 

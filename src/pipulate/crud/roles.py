@@ -6,13 +6,16 @@ and where it names none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
+from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
+from pipulate._log import get_logger
 from pipulate.crud.engine import CREATE
+from pipulate.errors import PipulateError
 from pipulate.events import RecordsChanged
-from pipulate.storage.database import Transaction
+from pipulate.storage.database import Database, Transaction
 from pipulate.storage.ledger import Author
 from pipulate.storage.records import catalog, operations, queries, rows
 from pipulate.storage.records.queries import Condition, Query, folded
@@ -30,6 +33,7 @@ SYSTEM: Final = "system"
 _ON_AT_FIRST: Final = frozenset({CORE, "Botify Employee"})
 _MOST: Final = 1_000
 _LONGEST: Final = 80
+_log = get_logger()
 
 
 def of_module(names: Any) -> tuple[str, ...]:
@@ -87,3 +91,19 @@ def add(tx: Transaction, names: Iterable[str], at: str, *, is_postgres: bool) ->
         rows.add(tx, shape, operation, values, folded(name), profile=None, place=place)
     operations.count(tx, operation, len(lacking))
     return RecordsChanged(NAME, version, None)
+
+
+def take_in(db: Database, clock: Clock, names: Collection[str], *, told: Callable[[RecordsChanged], None]) -> None:
+    """Add the roles that are missing, on a thread that may wait, and tell of it.
+
+    Where no app names more than `Core`, there is nothing to choose from, and nothing is stored.
+    """
+    if not set(names) - {CORE}:
+        return
+    try:
+        if db.read_now(missing, names):
+            news = db.write_now(add, names, to_text(clock.now()), is_postgres=db.name == "postgresql")
+            if news is not None:
+                told(news)
+    except PipulateError as error:  # The next app that is loaded tries again.
+        _log.warning("roles.not_stored", reason=str(error))

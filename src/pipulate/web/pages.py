@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Collection
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -11,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from pipulate._clock import to_text
 from pipulate._ids import new_id
 from pipulate._program import program
+from pipulate.crud import roles
 from pipulate.errors import BadKeyError, BadNameError, KeyTakenError, RunNotFoundError
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.plugins.host import Plugin
@@ -47,7 +49,9 @@ async def home(visit: Visit) -> Response:
     facts = await visit.facts(messages.general(visit.who.actor))
     page = await visit.site.db.read(lookups.listed, visit.who.actor, limit=10)
     broken = [each.file.name for each in visit.site.plugins.table.plugins if each.state in BROKEN]
-    content = home_page(visit.site.app_links(), _runs(visit.site, page), visit.who.actor, visit.now, broken=broken)
+    content = home_page(
+        visit.site.app_links(facts.roles), _runs(visit.site, page), visit.who.actor, visit.now, broken=broken
+    )
     return await visit.page("Pipulate", content, facts=facts)
 
 
@@ -227,11 +231,15 @@ async def search(visit: Visit) -> Response:
     """Return what a few letters find: apps, runs, places."""
     words = visit.request.query_params.get("find", "").strip()[:200]
     folded = words.casefold()
-    page = await visit.site.db.read(lookups.listed, visit.who.actor, words=words, limit=10)
-    apps = [each for each in visit.site.app_links() if folded in each.title.casefold()][:10]
+    page, active = await visit.site.db.read(_found, visit.who.actor, words)
+    apps = [each for each in visit.site.app_links(active) if folded in each.title.casefold()][:10]
     commands = [each for each in COMMANDS if folded in each.title.casefold()]
     content = found(apps, _runs(visit.site, page), commands, words)
     return part(content) if visit.is_htmx else await visit.page("Search", content)
+
+
+def _found(tx: Transaction, actor: str, words: str) -> tuple[Page, Collection[str]]:
+    return lookups.listed(tx, actor, words=words, limit=10), roles.active(tx)
 
 
 async def preview(visit: Visit) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from pipulate._clock import Clock
 from pipulate._version import __version__
+from pipulate.crud import roles
 from pipulate.crud.engine import Records
 from pipulate.crud.resource import Resource
 from pipulate.events import Bus
@@ -70,8 +71,8 @@ class Site:
     explicit: Explicit | None = None
     tables: TableCache = field(default_factory=TableCache)
 
-    def app_links(self) -> list[AppLink]:
-        """Return the apps that can be used, in the order of the menu."""
+    def app_links(self, active: Collection[str]) -> list[AppLink]:
+        """Return the apps of the roles that are on, in the order of the menu."""
         links: list[tuple[float, AppLink]] = []
         is_after_line = False
         for each in self.plugins.table.plugins:
@@ -80,6 +81,8 @@ class Site:
             app, module = each.app, each.file.module
             if module in _HIDDEN and isinstance(app, ExplicitApp):
                 is_after_line = is_after_line or module == _LINE
+                continue
+            if not roles.is_shown(each.roles, active):
                 continue
             shows_line = is_after_line and bool(links)  # Nothing is parted from nothing.
             icon, order = (app.icon, app.order_in_menu) if isinstance(app, Workflow | Resource) else ("", 0)
@@ -136,6 +139,7 @@ class Facts:
     profiles: Sequence[Profile]
     messages: Sequence[Message]
     jobs: int
+    roles: Collection[str] = ()
 
 
 class Visit:
@@ -263,8 +267,8 @@ class Visit:
         if facts is None:
             return bare_frame(site, nonce)
         return Frame(
-            site.assets.addresses, nonce, site.app_links(), facts.profiles, facts.profile, facts.theme, facts.density,
-            facts.show_assistant, self.request.url.path, __version__, extras, own, facts.jobs,
+            site.assets.addresses, nonce, site.app_links(facts.roles), facts.profiles, facts.profile, facts.theme,
+            facts.density, facts.show_assistant, self.request.url.path, __version__, extras, own, facts.jobs,
         )  # fmt: skip
 
     def packed(self, markup: Html, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -313,6 +317,7 @@ def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
         profiles=every,
         messages=messages.before(tx, conversation, limit=PANEL_MESSAGES),
         jobs=jobs.active(tx, user),
+        roles=roles.active(tx),
     )
 
 
