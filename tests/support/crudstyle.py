@@ -165,3 +165,106 @@ class Page:
         page = await self.browser.get(f"/{self.page}")
         assert page.status == 200, page.text
         return [int(found) for found in re.findall(r'<li[^>]*data-id="(\d+)"', page.text)]
+
+
+CUSTOMERS = """
+from fasthtml.common import *
+from fastlite import database
+from server import BaseCrud
+
+
+class ProfileApp(BaseCrud):
+    profile_field = "profile_id"
+
+    def render_item(self, profile):
+        return Li(profile.name, id=f"profile-{profile.id}", data_id=profile.id, data_priority=profile.priority)
+
+    def prepare_insert_data(self, form):
+        profile_name = form.get("profile_name", "").strip()
+        if not profile_name:
+            return ""
+        max_priority = max((p.priority or 0 for p in self.table()), default=-1) + 1
+        return {"name": profile_name, "address": form.get("profile_address", "").strip(),
+                "code": form.get("profile_code", "").strip(), "active": True, "priority": max_priority}
+
+    def prepare_update_data(self, form):
+        return {name: form[name] for name in form}
+
+
+class Customers:
+    APP_NAME = "customers_page"
+
+    def __init__(self, app, pipulate):
+        db = database("any/path.db")
+        table = db.t.customer.create(id=int, name=str, address=str, code=str, active=bool, priority=int, profile_id=int)
+        self.crud = ProfileApp("customer", table, "active", "priority", pipulate_instance=pipulate)
+        self.crud.register_routes(app)
+        app.get("/customers_page/find")(self.find)
+
+    async def landing(self, request):
+        self.crud.table.xtra(profile_id=self.crud.pipulate_instance.db["last_profile_id"])
+        return Ul(*[self.crud.render_item(each) for each in self.crud.table(order_by="priority")])
+
+    async def find(self, request):
+        asked = request.query_params
+        return Ul(*[Li(each.name) for each in self.crud.table(asked.get("where"), order_by=asked.get("order"))])
+"""
+"""As the customers of the oldest text, with records that belong to profiles, and a search that trusts its user."""
+
+ROLES = """
+from fasthtml.common import *
+import fastlite
+from server import DB_FILENAME, BaseCrud
+
+
+class Crud(BaseCrud):
+    def __init__(self, table, plugin):
+        self.plugin = plugin
+        super().__init__("roles", table, "done", "priority")
+        self.item_name_field = "text"
+
+    def render_item(self, item):
+        return Li(item.text, cls="done" if item.done else "", data_id=item.id, data_priority=item.priority)
+
+    def prepare_insert_data(self, form):
+        text = form.get(self.plugin.FORM_FIELD_NAME, "").strip()
+        priority = max((i.priority or 0 for i in self.table()), default=-1) + 1
+        return {"text": text, "done": False, "priority": priority, "profile_id": 1} if text else None
+
+    def prepare_update_data(self, form):
+        return {"text": form.get("text", "").strip()}
+
+
+class Roles:
+    DISPLAY_NAME, FORM_FIELD_NAME = "Roles", "role_text"
+
+    def __init__(self, app, pipulate, pipeline, db_dictlike):
+        self.table = fastlite.database(DB_FILENAME).t["roles"].create(
+            id=int, text=str, done=bool, priority=int, profile_id=int, pk="id", if_not_exists=True)
+        self.app_instance = Crud(self.table, self)
+        self.app_instance.register_routes(app.route)
+
+    async def landing(self, request):
+        return Ul(*[self.app_instance.render_item(each) for each in self.table()])
+"""
+"""As the roles of the first generation."""
+
+ASKS = """
+from server import DB_FILENAME, get_current_profile_id, get_profile_name, pipeline, profiles, roles, tasks
+from fasthtml.common import P, database
+import common, crud, imports.crud, server
+
+
+class Asks:
+    NAME = "asks"
+
+    def __init__(self, app, profiles_table_from_server):
+        self.profiles = profiles_table_from_server
+        self.same = {common.BaseCrud, crud.BaseApp, imports.crud.BaseCrud, server.BaseApp}
+        self.tables = [tasks.name, tasks.count, database("x").t.tasks.columns, pipeline.name, roles.count]
+
+    async def landing(self, request):
+        now = profiles[get_current_profile_id()]
+        return P(f"{get_current_profile_id()} {get_profile_name()} = {now.id} {now.name} of {len(self.profiles())}")
+"""
+"""Imports what the old host had ready for plugins."""

@@ -71,8 +71,9 @@ def missing(tx: Transaction, names: Iterable[str]) -> list[str]:
     wanted = sorted(set(names))
     if shape is None or not wanted:
         return wanted
-    query = Query(conditions=(Condition("text", "any", wanted),))
-    known = {each.values["text"] for each in queries.page(tx, shape, query, limit=_MOST)}
+    wish = (Condition("text", "any", wanted),)  # One that somebody deleted is not added again.
+    both = (Query(conditions=wish), Query(conditions=wish, deleted=True))
+    known = {each.values["text"] for query in both for each in queries.page(tx, shape, query, limit=_MOST)}
     return [each for each in wanted if each not in known]
 
 

@@ -163,7 +163,7 @@ class BaseCrud:
             return _problem(f"{self.name} has no order.", 400)
         try:
             changes = [{"id": number, field: place} for number, place in _order((await request.form()).get("items"))]
-        except ValueError:
+        except (ValueError, RecursionError):  # The latter is what the reader says of brackets without end.
             return _problem(_BAD_ORDER, 400)
         try:
             self._narrow()

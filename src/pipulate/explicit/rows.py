@@ -50,8 +50,10 @@ def _column(name: str, declared: Any) -> Column:
     if isinstance(bare, type) and issubclass(bare, Enum):
         bare = str
     if bare not in _KINDS:
-        names = ", ".join(each.__name__ for each in _KINDS)
-        raise ConditionError(f"The column {name!r} is {declared!r}; there are {names}.")
+        raise ConditionError(
+            f"The column {name!r} is {declared!r}; there are str, int, float, bool, dict, list, date, datetime, time"
+            " and Decimal."
+        )
     return Column(name, _KINDS[bare])
 
 
@@ -90,7 +92,7 @@ def given(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     if record is None or record is UNSET:
         return dict(values)
     if isinstance(record, type):
-        raise ConditionError(f"{record.__name__} is a class; hand in a row of it, or a dictionary.")
+        raise ConditionError(f"{record!r} is a class; hand in a row of it, or a dictionary.")
     plain = dict(record) if isinstance(record, Mapping) else _of_object(record)
     return {**plain, **{name: value for name, value in values.items() if value is not UNSET}}
 

@@ -59,6 +59,7 @@ class Table:
         self.cls: type | None = None
         self._store, self._given = store, HOST.get(name, Given())
         self._always: dict[str, Any] = {}
+        self._made: tuple[Shape, type] | None = None
 
     def __repr__(self) -> str:
         return f"<Table {self.name!r}>"
@@ -93,9 +94,7 @@ class Table:
 
     def dataclass(self) -> type:
         """Return the class of its rows."""
-        if self.cls is None:
-            shape = self._store.db.read_now(self._shape)
-            self.cls = self._class(shape)
+        self.cls = self._class(self._store.db.read_now(self._shape))
         return self.cls
 
     def exists(self) -> bool:
@@ -153,7 +152,7 @@ class Table:
         shown = [self._shown(shape, record, position) for record, position in found]
         if not as_cls:
             return shown
-        kind = self.cls or self._class(shape)
+        kind = self._class(shape)
         return [rows_of.made(kind, each) for each in shown]
 
     def get(self, pk_values: Any, default: Any = UNSET) -> Any:
@@ -285,9 +284,14 @@ class Table:
         return () if self.name in HOST else self._store.keys.get(self.name, shape.key)
 
     def _class(self, shape: Shape) -> type:
-        columns = [each for each in shape.columns if each.name not in self._given.filled]
-        columns += [Column(name, "integer") for name in sorted(self._given.names)]
-        return rows_of.class_of(self.name, columns, has_id=not self._key(shape))
+        """Return the class of rows: the author's, else one made of the columns, the same until those change."""
+        if self.cls is not None:
+            return self.cls
+        if self._made is None or self._made[0] != shape:
+            columns = [each for each in shape.columns if each.name not in self._given.filled]
+            columns += [Column(name, "integer") for name in sorted(self._given.names)]
+            self._made = shape, rows_of.class_of(self.name, columns, has_id=not self._key(shape))
+        return self._made[1]
 
     def _terms(self, shape: Shape) -> dict[str, Any]:
         found = dict(plain.terms(shape, position=self._given.position, hidden=tuple(self._given.filled)))
@@ -312,7 +316,7 @@ class Table:
         found = self._selected(tx, shape, pk_values)
         if found is None:
             return None
-        return rows_of.made(self.cls or self._class(shape), self._shown(shape, *found))
+        return rows_of.made(self._class(shape), self._shown(shape, *found))
 
     def _selected(self, tx: Transaction, shape: Shape, pk_values: Any) -> tuple[Record, int] | None:
         names = self._key(shape) or ("id",)
@@ -423,7 +427,7 @@ class Table:
         key = equal({"id": number}, {"id": Term("_id", "integer")}, is_postgres=False, prefix="k")
         wanted = Wanted([key], positions=bool(self._given.position))
         ((record, position),) = plain.select(tx, shape, {}, wanted, is_postgres=self._store.is_postgres)
-        return rows_of.made(self.cls or self._class(shape), self._shown(shape, record, position))
+        return rows_of.made(self._class(shape), self._shown(shape, record, position))
 
     def _do(self, kind: str, unit: Unit) -> Any:
         """Do something in one transaction and tell whoever listens; it is noted where it changed something."""

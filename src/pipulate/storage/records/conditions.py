@@ -139,7 +139,7 @@ def fitting(name: str, kind: Kind, value: Any) -> Any:
 
 def _as_text(name: str, value: Any) -> str:
     if isinstance(value, bytes | bytearray | dict | list | tuple | set):
-        raise ConditionError(f"{name} holds text, which a {type(value).__name__} is not.")
+        raise ConditionError(f"{name} holds text, which {str(value)[:80]!r} is not.")
     return storable(value.isoformat() if hasattr(value, "isoformat") else str(value))
 
 
