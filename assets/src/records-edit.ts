@@ -38,6 +38,8 @@ export async function edit(cell: HTMLTableCellElement, typed = ""): Promise<void
 
 function showForm(cell: HTMLTableCellElement, html: string, typed = ""): void {
   cell.classList.add("editing");
+  const box = cell.closest(".scroll")?.getBoundingClientRect();
+  cell.classList.toggle("is-last", box !== undefined && cell.getBoundingClientRect().left > box.left + box.width * 0.6);
   cell.replaceChildren(parsed(html));
   const form = formIn(cell) as HTMLFormElement;
   dress();
@@ -59,7 +61,7 @@ const isChanged = (form: HTMLFormElement): boolean => valuesOf(form) !== form.da
 /** Put the cell back as it was. */
 export function leave(cell: HTMLTableCellElement, focuses = true): void {
   const nodes = before.get(cell);
-  const isStale = formIn(cell)?.dataset["stale"] !== undefined;
+  const isStale = formIn(cell)?.dataset["stale"] !== undefined || cell.closest("tr")?.dataset["stale"] !== undefined;
   cell.classList.remove("editing");
   cell.replaceChildren(...(nodes ?? []));
   before.delete(cell);

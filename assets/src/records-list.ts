@@ -113,6 +113,7 @@ function takeRows(body: HTMLElement, nextBody: HTMLElement): void {
     let shown: Element = row;
     if (old && (isTyped || source.get(old) === text)) {
       shown = old;
+      if (source.get(old) !== text) old.dataset["stale"] = ""; // Shown as it is now once nobody types there any more.
     } else {
       source.set(row, text);
       if (old) {

@@ -13,7 +13,7 @@ from pipulate.crud.resource import Resource
 from pipulate.errors import RecordConflictError
 from pipulate.fields import FormField, Option
 from pipulate.storage.records.rows import Record
-from pipulate.ui.forms import drawn_fields, fields_of, problems_without_field
+from pipulate.ui.forms import drawn_fields, problems_without_field
 from pipulate.ui.html import Html, a, button, div, fieldset, form, h1, h2, input_, join, label, legend, p, section, span
 from pipulate.ui.records.cells import words
 from pipulate.ui.records.rows import in_a_row
@@ -55,7 +55,7 @@ def cell_editor(resource: Resource[Any], record: Record, asked: FormField, typed
         p(" ".join(rest), class_="problem", role="alert") if rest else None,
         _conflict(resource, typed) if typed.conflict is not None else None,
         div(
-            button("Keep mine" if typed.conflict else "Save", class_="secondary" if typed.conflict is None else None),
+            button("Keep mine" if typed.conflict else "Save", class_="primary" if typed.conflict else "secondary"),
             button("Take theirs" if typed.conflict else "Cancel", type="button", class_="quiet", data_leave=True),
             span("Ctrl and Enter saves", class_="help") if is_long else None,
             class_="actions",
@@ -115,10 +115,17 @@ def record_form(resource: Resource[Any], record: Record | None, typed: Typed, ad
         [input_(type="hidden", name="_field", value=each.name) for each in resource.fields] if record else None,
         problems_without_field(typed.problems, resource.fields),
         _conflict(resource, typed) if typed.conflict is not None else None,
-        fields_of(resource.fields, typed.texts, typed.problems, typed.options, "record"),
+        join(*_fields(resource, record, typed).values()),
         div(
-            button("Keep mine" if typed.conflict else "Save" if record else "Add"),
-            a("Take theirs", href=where, class_="button secondary", data_drops_draft=draft) if typed.conflict else None,
+            button("Keep mine" if typed.conflict else "Save" if record else "Add", class_="primary"),
+            a(
+                "Take theirs",
+                href=f"{address}/{record.id}" if record else address,
+                class_="button secondary",
+                data_drops_draft=draft,
+            )
+            if typed.conflict
+            else None,
             button("Add, and another", name="_another", value="1", class_="secondary") if record is None else None,
             a("Cancel", href=address, class_="button quiet", data_drops_draft=draft),
             class_="actions",
@@ -128,6 +135,14 @@ def record_form(resource: Resource[Any], record: Record | None, typed: Typed, ad
         data_draft=draft,
         class_="record-form card",
     )
+
+
+def _fields(resource: Resource[Any], record: Record | None, typed: Typed) -> Mapping[str, Html]:
+    """Return all fields; the keyboard goes to one where something is to be filled in or mended."""
+    takes_focus = record is None or bool(typed.problems)
+    return drawn_fields(
+        resource.fields, typed.texts, typed.problems, typed.options, "record", takes_focus=takes_focus
+    )  # fmt: skip
 
 
 def record_page(
@@ -214,22 +229,10 @@ def many_form(
             join(
                 input_(type="hidden", name="all", value="1"), input_(type="hidden", name="query", value=query)
             ) if query is not None else None,
-            [
-                fieldset(
-                    legend(
-                        label(
-                            input_(type="checkbox", name="_field", value=each.name, checked=each.name in changed),
-                            f" Change {each.label}",
-                        )
-                    ),
-                    drawn[each.name],
-                    class_="many-field",
-                )
-                for each in resource.fields
-                if each.widget != "hidden"
-            ],
+            [_many_field(each, drawn[each.name], is_ticked=each.name in changed) for each in resource.fields
+             if each.widget != "hidden"],
             div(
-                button("Change"),
+                button("Change", class_="primary"),
                 a("Cancel", href=address, class_="button quiet", data_closes="drawer"),
                 class_="actions",
             ),
@@ -240,3 +243,8 @@ def many_form(
         ),
         class_="many",
     )  # fmt: skip
+
+
+def _many_field(field: FormField, drawn: Html, *, is_ticked: bool) -> Html:
+    box = input_(type="checkbox", name="_field", value=field.name, checked=is_ticked)
+    return fieldset(legend(label(box, f" Change {field.label}")), drawn, class_="many-field")

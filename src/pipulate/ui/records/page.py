@@ -37,6 +37,7 @@ from pipulate.ui.records.rows import (
     heads,
     problem_row,
     rows,
+    widths,
 )
 from pipulate.ui.records.view import ListView
 from pipulate.ui.words import count
@@ -126,7 +127,7 @@ def _tools(view: ListView) -> Html:
         action=view.address,
         id="records-form",
         class_="records-tools",
-        role="search",
+        aria_label="Search and filters",
     )  # fmt: skip
 
 
@@ -207,6 +208,7 @@ def _grid(view: ListView) -> Html:
     names = [each.name for each in asked_in_row(view)]
     return div(
         table(
+            widths(view),
             thead(heads(view)),
             tbody(rows(view), id="records-rows"),
             tfoot(

@@ -11,7 +11,7 @@ from pipulate.crud.links import called
 from pipulate.fields import FormField
 from pipulate.storage.records.rows import Record
 from pipulate.ui.forms import drawn_fields, texts_of
-from pipulate.ui.html import EMPTY, Html, a, button, input_, join, p, span, td, th, tr
+from pipulate.ui.html import EMPTY, Html, a, button, col, colgroup, input_, join, p, span, td, th, tr
 from pipulate.ui.records.cells import drawn
 from pipulate.ui.records.view import ListView
 
@@ -24,6 +24,15 @@ CHOSEN_FORM: Final = "records-chosen"
 _NUMBERS: Final = frozenset({"integer", "number"})
 _ON_ONE_LINE: Final = {"radios": "select", "markdown": "textarea", "code": "textarea", "slider": "number"}
 _NOT_IN_ROWS: Final = frozenset({"group", "checkboxes", "hidden", "password", "lines"})
+
+
+def widths(view: ListView) -> Html:
+    """Return the columns of a list; a style gives each a width by what is in it, so that none changes by itself."""
+    kinds = {each.name: each.widget for each in view.listed}
+    names = view.resource.columns
+    wide = view.resource.label if view.resource.label in names else names[0]
+    columns = [col(class_="label" if name == wide else kinds.get(name, "computed")) for name in names]
+    return colgroup(col(class_="pick"), columns, col(class_="row-actions"))
 
 
 def heads(view: ListView) -> Html:
@@ -120,7 +129,7 @@ def _switch(view: ListView, record: Record, field: FormField, name: str) -> Html
 
 def _open(view: ListView, record: Record, name: str) -> Html:
     return a(
-        "Open", span(f" {name}", class_="visually-hidden"), href=f"{view.base}/{record.id}", class_="button quiet",
+        "Open", span(f" {name}", class_="visually-hidden"), href=f"{view.address}/{record.id}", class_="button quiet",
         tabindex="-1",
     )  # fmt: skip
 
@@ -168,7 +177,10 @@ def add_row(view: ListView) -> Html:
     return tr(
         td(span("+", aria_hidden="true", class_="plus"), class_="pick"),
         [td(fields.get(name, EMPTY), class_="add", data_label=None) for name in view.resource.columns],
-        td(button("Add", form=ADD_FORM, title="Enter, or Ctrl and Enter from anywhere"), class_="row-actions"),
+        td(
+            button("Add", form=ADD_FORM, class_="secondary", title="Enter, or Ctrl and Enter from anywhere"),
+            class_="row-actions",
+        ),
         id="add-row",
         class_="add-row",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ from pipulate.web.records.shared import (
     finished,
     landing,
     named,
+    numbered,
     options_of,
     record_of,
     resource_of,
@@ -63,10 +65,20 @@ async def create(visit: Visit) -> Response:
     return RedirectResponse(back_to(visit, resource, outcome.operation), 303)
 
 
-async def show(visit: Visit) -> Response:
-    """Return the page of a record, with its history."""
+async def one(visit: Visit) -> Response:
+    """Give some fields of a record what was typed, or lead to its page."""
+    if visit.request.method == "POST":
+        return await _change(visit)
     resource = resource_of(visit)
     record = await record_of(visit, resource, deleted=True)
+    return RedirectResponse(f"{landing(visit, resource)}/{record.id}", 303)
+
+
+async def show(visit: Visit, resource: Resource[Any], number: str) -> Response:
+    """Return the page of a record, with its history."""
+    if not re.fullmatch(r"[0-9]{1,18}", number):
+        raise HTTPException(404)
+    record = await numbered(visit, resource, int(number), deleted=True)
     texts = texts_of(resource.fields, record.values)
     return await _page(visit, resource, record, await _typed(visit, resource, texts, record.values))
 
@@ -81,8 +93,7 @@ async def cell(visit: Visit) -> Response:
     return part(cell_editor(resource, record, field, typed))
 
 
-async def change(visit: Visit) -> Response:
-    """Give some fields of a record what was typed."""
+async def _change(visit: Visit) -> Response:
     resource, form, seen = resource_of(visit), await visit.form(), await visit.number("_seen")
     record = await record_of(visit, resource)
     fields = named(resource, form)
@@ -164,7 +175,7 @@ async def go_back(visit: Visit) -> Response:
     except InvalidAnswersError as error:
         words = " ".join(error.problems.values())
         raise RecordRefusedError(f"This version breaks a rule that holds now: {words}") from error
-    return RedirectResponse(f"/-/records/{resource.name}/{record.id}", 303)
+    return RedirectResponse(f"{landing(visit, resource)}/{record.id}", 303)
 
 
 async def undo(visit: Visit) -> Response:
