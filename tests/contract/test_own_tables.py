@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import SimpleNamespace
@@ -254,6 +255,35 @@ def test_filter_shows_and_stores_its_rows_alone_until_the_request_ends(world: Wo
         tasks.xtra(profile_id=2)
     with request_of():
         assert texts(tasks()) == ["a", "b", "c", "d"]
+
+
+class Elsewhere:
+    """A store that works on threads of its own."""
+
+    def __init__(self, db: Any) -> None:
+        self.name, self._db = db.name, db
+
+    def read_now(self, unit: Any, *args: Any, **more: Any) -> Any:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._db.read_now, unit, *args, **more).result()
+
+    def write_now(self, unit: Any, *args: Any, **more: Any) -> Any:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._db.write_now, unit, *args, **more).result()
+
+
+def test_filter_holds_whatever_thread_the_store_works_on(world: World) -> None:
+    tasks = world.tasks("a", "b")
+    db: Any = Elsewhere(world.store.db)
+    elsewhere = Tables(Keeping(db, world.store.clock, world.told.append)).t.tasks
+    with request_of():
+        elsewhere.xtra(profile_id=2)
+        assert texts(elsewhere()) == ["b"]
+        assert elsewhere.insert(text="c").profile_id == 2
+        assert (elsewhere.count, 1 in elsewhere) == (2, False)
+        with pytest.raises(NotFoundError):
+            elsewhere.delete(1)
+    assert texts(tasks()) == ["a", "b", "c"]
 
 
 def test_filter_of_a_constructor_counts_for_each_request_of_that_plugin(world: World) -> None:

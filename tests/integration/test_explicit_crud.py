@@ -196,6 +196,11 @@ async def test_profile_of_a_row_is_the_one_that_was_chosen(tasks: Page, applicat
     await tasks.browser.post("/select_profile", {"profile_id": other.id})
     await tasks.post(task_text="big")
     assert await tasks.listed() == [2]
+    for number, shown in (("1", [1]), ("2", [2])):  # The number that plugins know a profile by, as their pages send it.
+        assert (await tasks.browser.post("/select_profile", {"profile_id": number})).status == 303
+        assert await tasks.listed() == shown
+    for wrong in ("3", "0", "x", "9" * 30):
+        assert (await tasks.browser.post("/select_profile", {"profile_id": wrong})).status == 404
 
 
 async def test_what_is_done_is_said_to_who_did_it_and_told_to_open_pages(tasks: Page, application: Application) -> None:

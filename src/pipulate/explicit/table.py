@@ -6,7 +6,9 @@ Each call is one operation of the records: with a history, taken back as others 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from fastcore.xtras import UNSET
 
@@ -33,6 +35,7 @@ _REFUSED: Final = frozenset(
     {"replace", "not_null", "defaults", "foreign_keys", "hash_id", "hash_id_columns", "extracts", "strict"}
 )
 
+T = TypeVar("T")
 Unit = Callable[[Transaction, Shape, Operation, Done], Any]
 
 
@@ -40,6 +43,11 @@ def _profile() -> int:
     """Return the number of the profile that was chosen."""
     now = current()
     return now.number if now is not None else 1
+
+
+def _here(unit: Callable[..., T]) -> Callable[..., T]:
+    """Return a unit that sees the request it was asked in, on whatever thread the store runs it."""
+    return partial(copy_context().run, unit)
 
 
 class Table:
@@ -94,7 +102,7 @@ class Table:
 
     def dataclass(self) -> type:
         """Return the class of its rows."""
-        self.cls = self._class(self._store.db.read_now(self._shape))
+        self.cls = self._class(self._read(self._shape))
         return self.cls
 
     def exists(self) -> bool:
@@ -130,7 +138,7 @@ class Table:
             ConditionError: If a condition or an order is not understood; says what is.
             NoTableError: If there is no such table.
         """
-        return self._store.db.read_now(self._select, where, where_args, order_by, limit, offset, as_cls=as_cls)
+        return self._read(self._select, where, where_args, order_by, limit, offset, as_cls=as_cls)
 
     def _select(
         self,
@@ -161,7 +169,7 @@ class Table:
         Raises:
             NotFoundError: If there is none and no default is given, or the filter does not show it.
         """
-        found = self._store.db.read_now(self._find, pk_values)
+        found = self._read(self._find, pk_values)
         if found is not None:
             return found
         if default is UNSET:
@@ -172,12 +180,12 @@ class Table:
         return self.get(pk_values)
 
     def __contains__(self, pk_values: Any) -> bool:
-        return self._store.db.read_now(self._find, pk_values) is not None
+        return self._read(self._find, pk_values) is not None
 
     @property
     def count(self) -> int:
         """How many rows it shows."""
-        return self._store.db.read_now(self._count)
+        return self._read(self._count)
 
     @property
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -187,12 +195,12 @@ class Table:
     @property
     def pks(self) -> list[str]:
         """The names of what a row is found by."""
-        return self._store.db.read_now(lambda tx: list(self._key(self._shape(tx)) or ("id",)))
+        return self._read(lambda tx: list(self._key(self._shape(tx)) or ("id",)))
 
     @property
     def columns(self) -> list[str]:
         """The names of its columns."""
-        return self._store.db.read_now(lambda tx: list(self._terms(self._shape(tx))))
+        return self._read(lambda tx: list(self._terms(self._shape(tx))))
 
     # Writing
 
@@ -272,6 +280,9 @@ class Table:
     def _filter(self) -> dict[str, Any]:
         now = current()
         return now.filters.get(self.name, self._always) if now is not None else self._always
+
+    def _read(self, unit: Callable[..., T], *args: Any, **more: Any) -> T:
+        return self._store.db.read_now(_here(unit), *args, **more)
 
     def _shape(self, tx: Transaction) -> Shape:
         shape = catalog.stored(tx, stored_name(self.name))
@@ -446,7 +457,7 @@ class Table:
                 operations.forget(tx, operation)
             return done, result
 
-        done, result = self._store.db.write_now(noted)
+        done, result = self._store.db.write_now(_here(noted))
         if done.records:
             for name, version in done.versions.items():
                 self._store.told(RecordsChanged(name, version, operation.author.tab))
