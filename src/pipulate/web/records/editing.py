@@ -35,6 +35,7 @@ from pipulate.web.records.shared import (
     resource_of,
     told,
 )
+from pipulate.web.runpage import elsewhere
 from pipulate.web.site import Visit, part
 
 _REFUSALS = (InvalidAnswersError, RecordTakenError, RecordRefusedError)
@@ -55,14 +56,14 @@ async def create(visit: Visit) -> Response:
         outcome = await visit.site.records.create(resource, answers_of(fields, form), await visit.profile(), visit.who)
     except _REFUSALS as error:
         wrong = _wrong(error)
-        if visit.is_htmx:
+        if visit.is_htmx and not _is_page(visit):
             return part(await add_row_again(visit, resource, form, wrong), 422)
         return await _page(visit, resource, None, await _again(visit, resource, form, {}, wrong), 422)
-    if visit.is_htmx:
+    if visit.is_htmx and not _is_page(visit):
         return part(await row_of(visit, resource, outcome.records[0]), headers=told(outcome))
     if await visit.text("_another"):
-        return RedirectResponse(f"/-/records/{resource.name}/new", 303)
-    return RedirectResponse(back_to(visit, resource, outcome.operation), 303)
+        return elsewhere(visit, f"/-/records/{resource.name}/new")
+    return elsewhere(visit, back_to(visit, resource, outcome.operation))
 
 
 async def one(visit: Visit) -> Response:
@@ -103,9 +104,9 @@ async def _change(visit: Visit) -> Response:
         return await _asked_again(visit, resource, record, fields, 409, {}, error)
     except _REFUSALS as error:
         return await _asked_again(visit, resource, record, fields, 422, _wrong(error))
-    if visit.is_htmx:
+    if visit.is_htmx and not _is_page(visit):
         return part(await row_of(visit, resource, outcome.records[0]), headers=told(outcome))
-    return RedirectResponse(back_to(visit, resource, outcome.operation), 303)
+    return elsewhere(visit, back_to(visit, resource, outcome.operation))
 
 
 async def toggle(visit: Visit) -> Response:
@@ -188,6 +189,11 @@ async def undo(visit: Visit) -> Response:
 # What the pages show
 
 
+def _is_page(visit: Visit) -> bool:
+    """Tell whether the form with all fields of a record was sent, rather than a cell or the row for a new one."""
+    return visit.request.headers.get("hx-target") == "record"
+
+
 def _to_bin(visit: Visit, resource: Resource[Any]) -> Response:
     return RedirectResponse(f"{landing(visit, resource)}?bin=1", 303)
 
@@ -212,7 +218,7 @@ async def _asked_again(
 ) -> Response:
     """Return the form with what was typed: in its cell where one field was asked for by our script, else the page."""
     typed = await _again(visit, resource, await visit.form(), record.values, wrong, conflict)
-    if visit.is_htmx and len(fields) == 1:
+    if visit.is_htmx and len(fields) == 1 and not _is_page(visit):
         return part(cell_editor(resource, record, fields[0], typed), status)
     return await _page(visit, resource, record, typed, status)
 
@@ -260,6 +266,8 @@ async def _page(
     history = await _history(visit, resource, record) if record is not None else None
     address = landing(visit, resource)
     content = record_page(resource, record, typed, address, history, visit.who.actor, visit.now)
+    if visit.is_htmx:
+        return part(content, status)
     heading = resource.label_of(record.values) if record is not None else "New"
     return await visit.page(f"{heading} · {resource.title}", content, status=status, extras=EXTRAS)
 
