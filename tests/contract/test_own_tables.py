@@ -142,6 +142,15 @@ def test_row_that_was_read_leaves_alone_what_others_changed_since(world: World) 
     assert (now.text, now.priority) == ("b", 9)
 
 
+def test_value_that_is_changed_in_place_is_stored(world: World) -> None:
+    table = world.db.t.things.create(id=int, data=dict, tags=list)
+    row = table.insert(data={"a": [1]}, tags=["x"])
+    row.data["a"].append(2)
+    row.tags.append("ü")
+    assert (table.update(row).data, table[1].tags) == ({"a": [1, 2]}, ["x", "ü"])
+    assert len(table("data is not null and tags is not null")) == 1
+
+
 def test_nothing_is_noted_where_nothing_changes(world: World) -> None:
     tasks = world.tasks("a")
     told = len(world.told)

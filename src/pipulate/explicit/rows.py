@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from fastcore.xtras import UNSET, asdict, flexiclass
@@ -79,12 +81,19 @@ def remembering(declared: type) -> type:
 
 def made(kind: type, values: Mapping[str, Any]) -> Any:
     """Return a row of a class; columns that the class does not name become attributes as well."""
-    known = {each.name for each in dataclasses.fields(kind) if each.init}
+    known = _fields(kind)
     row = kind(**{name: value for name, value in values.items() if name in known})
     for name in values.keys() - known:
         setattr(row, name, values[name])
-    row._was = dict(values)  # noqa: SLF001 - ours
+    # A list in a row can be changed in place; what was read must not change with it.
+    was = {name: deepcopy(value) if isinstance(value, dict | list) else value for name, value in values.items()}
+    row._was = was  # noqa: SLF001 - ours
     return row
+
+
+@lru_cache(maxsize=256)
+def _fields(kind: type) -> frozenset[str]:
+    return frozenset(each.name for each in dataclasses.fields(kind) if each.init)
 
 
 def given(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:

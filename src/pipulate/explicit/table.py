@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from fastcore.xtras import UNSET
 
@@ -36,7 +36,18 @@ _REFUSED: Final = frozenset(
 )
 
 T = TypeVar("T")
-Unit = Callable[[Transaction, Shape, Operation, Done], Any]
+
+
+class Work(NamedTuple):
+    """What a unit that writes works with: its transaction, the table, what it is noted under, what it did."""
+
+    tx: Transaction
+    shape: Shape
+    operation: Operation
+    done: Done
+
+
+Unit = Callable[[Work], Any]
 
 
 def _profile() -> int:
@@ -210,12 +221,12 @@ class Table:
         Raises:
             ConditionError: If there is no such column, or it cannot hold the value.
             RecordTakenError: If another row has the key.
-            RecordRefusedError: If the table belongs to a declared app.
+            RecordRefusedError: If a table of the host does not allow it.
         """
         new = rows_of.given(record, values)
 
-        def unit(tx: Transaction, shape: Shape, operation: Operation, done: Done) -> Any:
-            return self._insert(tx, shape, operation, done, {**new, **self._filter})
+        def unit(work: Work) -> Any:
+            return self._insert(work, {**new, **self._filter})
 
         return self._do(engine.CREATE, unit)
 
@@ -228,17 +239,17 @@ class Table:
         """
         new = rows_of.given(record, values)
 
-        def unit(tx: Transaction, shape: Shape, operation: Operation, done: Done) -> Any:
-            return self._update(tx, shape, operation, done, record, new, pk_values)
+        def unit(work: Work) -> Any:
+            return self._again(work, self._update(work, record, new, pk_values))
 
         return self._do(engine.CHANGE, unit)
 
     def update_all(self, records: Sequence[Mapping[str, Any]]) -> None:
         """As `update` for several rows, all or none; it is undone as one."""
 
-        def unit(tx: Transaction, shape: Shape, operation: Operation, done: Done) -> None:
+        def unit(work: Work) -> None:
             for each in records:
-                self._update(tx, shape, operation, done, each, dict(each), UNSET)
+                self._update(work, each, dict(each))
 
         self._do(engine.CHANGE, unit)
 
@@ -246,12 +257,12 @@ class Table:
         """Update the row of that key, or add one where there is none."""
         new = rows_of.given(record, values)
 
-        def unit(tx: Transaction, shape: Shape, operation: Operation, done: Done) -> Any:
-            keys = self._key(shape) or ("id",)
+        def unit(work: Work) -> Any:
+            keys = self._key(work.shape) or ("id",)
             wanted = tuple(new.get(name) for name in keys)
-            if None not in wanted and self._record(tx, shape, wanted) is not None:
-                return self._update(tx, shape, operation, done, record, new, UNSET)
-            return self._insert(tx, shape, operation, done, {**new, **self._filter})
+            if None not in wanted and self._selected(work.tx, work.shape, wanted) is not None:
+                return self._again(work, self._update(work, record, new))
+            return self._insert(work, {**new, **self._filter})
 
         return self._do(engine.CHANGE, unit)
 
@@ -263,9 +274,9 @@ class Table:
             RecordLinkedError: If a record that leads to it protects it.
         """
 
-        def unit(tx: Transaction, shape: Shape, operation: Operation, done: Done) -> None:
-            record = self._needed(tx, shape, pk_values)
-            writing.put_into_bin(tx, shape, operation, [record], {}, done)
+        def unit(work: Work) -> None:
+            record = self._needed(work, pk_values)
+            writing.put_into_bin(work.tx, work.shape, work.operation, [record], {}, work.done)
 
         self._do(engine.DELETE, unit)
         return self
@@ -343,15 +354,11 @@ class Table:
         found = plain.select(tx, shape, terms, wanted, is_postgres=self._store.is_postgres)
         return found[0] if found else None
 
-    def _record(self, tx: Transaction, shape: Shape, pk_values: Any) -> Record | None:
-        found = self._selected(tx, shape, pk_values)
-        return found[0] if found is not None else None
-
-    def _needed(self, tx: Transaction, shape: Shape, pk_values: Any) -> Record:
-        record = self._record(tx, shape, pk_values)
-        if record is None:
+    def _needed(self, work: Work, pk_values: Any) -> Record:
+        found = self._selected(work.tx, work.shape, pk_values)
+        if found is None:
             raise NotFoundError(f"There is no row {pk_values!r} in {self.name!r}.")
-        return record
+        return found[0]
 
     def _shown(self, shape: Shape, record: Record, position: int) -> dict[str, Any]:
         """Return a record as plugins see it."""
@@ -380,7 +387,8 @@ class Table:
     def _searched(self, shape: Shape) -> list[str]:
         return [name for name in shape.by_name if name not in self._given.filled]
 
-    def _insert(self, tx: Transaction, shape: Shape, operation: Operation, done: Done, new: Mapping[str, Any]) -> Any:
+    def _insert(self, work: Work, new: Mapping[str, Any]) -> Any:
+        tx, shape, operation, done = work
         if new.get("id") is not None and "id" not in shape.by_name:
             raise ConditionError(f"The store gives the number of a new row in {self.name!r}; leave id out.")
         values = {name: self._given.instead.get(name) for name in shape.by_name} | self._fitted(shape, new)
@@ -390,36 +398,28 @@ class Table:
         found = writing.found_by(shape, self._searched(shape), values)
         number = rows.add(tx, shape, operation, values, found, profile=None, place=place)
         done.records.append(rows.find(tx, shape, number))
-        return self._again(tx, shape, number)
+        return self._again(work, number)
 
-    def _update(
-        self,
-        tx: Transaction,
-        shape: Shape,
-        operation: Operation,
-        done: Done,
-        record: Any,
-        new: dict[str, Any],
-        pk_values: Any,
-    ) -> Any:
+    def _update(self, work: Work, record: Any, new: dict[str, Any], pk_values: Any = UNSET) -> int:
+        """Change a row; return its number."""
+        tx, shape, operation, done = work
         names = self._key(shape) or ("id",)
         wanted = tuple(new.get(name) for name in names) if pk_values is UNSET else pk_values
-        before = self._needed(tx, shape, wanted)
+        before = self._needed(work, wanted)
         values = self._fitted(shape, {**rows_of.changed(record, new), **self._filter})
-        if values:
+        if any(before.values[name] != value for name, value in values.items()):
             whole = {**before.values, **values}
             writing.refuse_taken(tx, shape, whole, None, before.id)
             found = writing.found_by(shape, self._searched(shape), whole)
             changed = rows.change(tx, shape, operation, before, values, found)
             done.records += [changed] if changed is not None else []
         if self._given.position and new.get(self._given.position) is not None:
-            self._move(tx, shape, operation, done, before, new[self._given.position])
-        return self._again(tx, shape, before.id)
+            self._move(work, before, new[self._given.position])
+        return before.id
 
-    def _move(
-        self, tx: Transaction, shape: Shape, operation: Operation, done: Done, moved: Record, position: Any
-    ) -> None:
+    def _move(self, work: Work, moved: Record, position: Any) -> None:
         """Let a row stand where so many others stand before it."""
+        tx, shape, operation, done = work
         wanted = fitting(self._given.position, "integer", position) or 0
         everybody = plain.select(tx, shape, self._terms(shape), Wanted(), is_postgres=self._store.is_postgres)
         others = [each for each, _ in everybody if each.id != moved.id]
@@ -433,12 +433,12 @@ class Table:
         operations.describe(tx, operation, {} if done.records else facts)  # Taken back is one move, or none.
         done.records.append(moved._replace(place=place))
 
-    def _again(self, tx: Transaction, shape: Shape, number: int) -> Any:
+    def _again(self, work: Work, number: int) -> Any:
         """Return a row as it is now, whatever the filter shows."""
         key = equal({"id": number}, {"id": Term("_id", "integer")}, is_postgres=False, prefix="k")
         wanted = Wanted([key], positions=bool(self._given.position))
-        ((record, position),) = plain.select(tx, shape, {}, wanted, is_postgres=self._store.is_postgres)
-        return rows_of.made(self._class(shape), self._shown(shape, record, position))
+        ((record, position),) = plain.select(work.tx, work.shape, {}, wanted, is_postgres=self._store.is_postgres)
+        return rows_of.made(self._class(work.shape), self._shown(work.shape, record, position))
 
     def _do(self, kind: str, unit: Unit) -> Any:
         """Do something in one transaction and tell whoever listens; it is noted where it changed something."""
@@ -450,7 +450,7 @@ class Table:
             shape, done = self._shape(tx), Done()
             writing.claimed(tx, shape, done)
             operations.begin(tx, shape, operation, kind, {})
-            result = unit(tx, shape, operation, done)
+            result = unit(Work(tx, shape, operation, done))
             if done.records:
                 operations.count(tx, operation, len(done.records))
             else:
