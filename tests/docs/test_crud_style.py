@@ -74,7 +74,7 @@ async def test_app_of_the_page_adds_changes_ticks_off_sorts_and_deletes(books: P
 
 async def test_app_of_the_page_keeps_profiles_apart(books: Page, application: Application) -> None:
     await books.post(title="Emma")
-    await books.browser.post("/-/profiles", {"name": "Other"})
+    await books.browser.post("/-/records/profiles", {"_field": "name", "name": "Other"})
     other = next(each for each in await application.site.db.read(profiles.listed) if each.name == "Other")
     await books.browser.post("/select_profile", {"profile_id": other.id})
     assert await books.listed() == []

@@ -176,7 +176,7 @@ async def test_what_a_plugin_lets_its_user_ask_never_becomes_a_statement(applica
 async def test_rows_of_another_profile_are_not_there_where_the_app_says_so(application: Application) -> None:
     customers = Page(application, "customer", "customers")
     await customers.post(profile_name="Acme")
-    await customers.browser.post("/-/profiles", {"name": "Big Client"})
+    await customers.browser.post("/-/records/profiles", {"_field": "name", "name": "Big Client"})
     other = next(each for each in await application.site.db.read(profiles.listed) if each.name == "Big Client")
     await customers.browser.post("/select_profile", {"profile_id": other.id})
     assert await customers.listed() == []
@@ -191,7 +191,7 @@ async def test_rows_of_another_profile_are_not_there_where_the_app_says_so(appli
 
 async def test_profile_of_a_row_is_the_one_that_was_chosen(tasks: Page, application: Application) -> None:
     await tasks.post(task_text="default")
-    await tasks.browser.post("/-/profiles", {"name": "Big Client"})
+    await tasks.browser.post("/-/records/profiles", {"_field": "name", "name": "Big Client"})
     other = next(each for each in await application.site.db.read(profiles.listed) if each.name == "Big Client")
     await tasks.browser.post("/select_profile", {"profile_id": other.id})
     await tasks.post(task_text="big")
@@ -216,9 +216,13 @@ async def test_what_is_done_is_said_to_who_did_it_and_told_to_open_pages(tasks: 
     assert await Desk(application).said() == [
         "Added to tasks: 'milk'", "Switched done on in tasks: 'milk'", "Deleted from tasks: 'milk'"
     ]  # fmt: skip
+    await tasks.browser.post("/-/look", {"record_messages": "hidden"})
+    await tasks.post(task_text="quiet")
+    assert explicit_host.host().wait_written(5)
+    assert len(await Desk(application).said()) == 3
     await tasks.browser.get("/tasks")  # What was told from the thread of plugins has come by then.
     changes = [each for each in told if isinstance(each, RecordsChanged)]
-    assert changes == [RecordsChanged("plugin_tasks", version, "tab-1") for version in (1, 2, 3)]
+    assert changes == [RecordsChanged("plugin_tasks", version, "tab-1") for version in (1, 2, 3, 4)]
 
 
 async def test_tables_outlive_the_program_and_the_plugin(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from pipulate import forms
@@ -13,6 +14,7 @@ from pipulate._ids import new_id
 from pipulate.crud import writing
 from pipulate.crud.change import Change
 from pipulate.crud.resource import Moment, Resource
+from pipulate.crud.telling import tell
 from pipulate.crud.writing import Done
 from pipulate.errors import (
     FieldError,
@@ -21,8 +23,9 @@ from pipulate.errors import (
     RecordRefusedError,
     TableDiffersError,
 )
-from pipulate.events import Bus, RecordsChanged
+from pipulate.events import Bus, MessagesAdded, RecordsChanged
 from pipulate.security.who import Who
+from pipulate.storage import messages
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.ledger import Author
 from pipulate.storage.records import catalog, operations, queries, rows
@@ -112,7 +115,21 @@ class Records:
     async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
         """Return a part of the list that a query asks for, and how long the list is."""
         await self.ready(resource)
+        query = await self._by_labels(resource, query)
         return await self._db.read(_listing, resource.shape, query, limit, offset)
+
+    async def _by_labels(self, resource: Resource[Any], query: Query) -> Query:
+        """Return a query that sorts links by what people call the records they lead to."""
+        sort = list(query.sort)
+        for index, each in enumerate(sort):
+            link = resource.links.get(each.field)
+            other = self.resources.get(link.to) if link is not None else None
+            if other is None:
+                continue
+            with suppress(TableDiffersError):
+                await self.ready(other)
+                sort[index] = replace(each, by=(other.shape, other.shape.by_name[other.label]))
+        return replace(query, sort=tuple(sort))
 
     async def find(
         self, resource: Resource[Any], record: int, *, profile: str | None = None, deleted: bool = False
@@ -268,15 +285,22 @@ class Records:
         return await self._do(resource, RESTORE, who, unit)
 
     async def erase(self, resource: Resource[Any], records: Sequence[int], who: Who) -> None:
-        """Remove records for good that are in the bin."""
+        """Remove records for good that are in the bin.
+
+        Raises:
+            RecordRefusedError: If none of them can be, because something that is left belongs to it.
+        """
         await self.ready(resource)
 
         def unit(tx: Transaction) -> int:
-            gone = [each.id for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
+            there = [each for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
+            gone = [each.id for each in there if writing.may_be_erased(tx, resource.shape, each)]
+            if there and not gone:
+                raise RecordRefusedError("This cannot be erased, because something in the bin still belongs to it.")
             rows.erase(tx, resource.shape, gone)
             return rows.claim(tx, resource.shape)
 
-        self._publish({resource.name: await self._db.write(unit)}, who)
+        self._publish(Done(versions={resource.name: await self._db.write(unit)}), who)
 
     async def move(self, resource: Resource[Any], record: int, beside: int, who: Who, *, after: bool) -> Outcome:
         """Let a record stand right before, or right after, another of its profile.
@@ -322,7 +346,8 @@ class Records:
                 if not events and first is None:
                     break
                 part = await self._db.write(_taking_back(each, made, events, first))
-                self._publish(part.versions if part.records else {}, who)
+                if part.records:
+                    self._publish(part, who)
                 done.records, done.kept = [*done.records, *part.records], done.kept + part.kept
                 if len(events) < _AT_ONCE:
                     break
@@ -370,7 +395,7 @@ class Records:
             return done, unit(tx, done)
 
         done, result = await self._db.write(claimed)
-        self._publish(done.versions, who)
+        self._publish(done, who)
         return done, result
 
     # Inside
@@ -396,18 +421,21 @@ class Records:
             unit(tx, operation, done)
             if done.records:
                 operations.count(tx, operation, len(done.records))
+                done.message = tell(tx, resource, operation, done.records, done.records[0].profile)
             else:
                 operations.forget(tx, operation)
             return done
 
         done = await self._db.write(noted)
         if done.records:
-            self._publish(done.versions, who)
+            self._publish(done, who)
         return Outcome(operation.id if done.records else "", done.records, done.kept)
 
-    def _publish(self, versions: Mapping[str, int], who: Who) -> None:
-        for name, version in versions.items():
+    def _publish(self, done: Done, who: Who) -> None:
+        for name, version in done.versions.items():
             self._bus.publish(RecordsChanged(name, version, who.tab))
+        if done.message is not None:
+            self._bus.publish(MessagesAdded(messages.general(who.actor), done.message))
 
     async def _checked(
         self, resource: Resource[Any], answers: Mapping[str, Any], before: Values | None = None
@@ -513,6 +541,8 @@ def _taking_back(
                 writing.move_back(tx, resource.shape, made, first.facts, done)
         writing.take_back(tx, resource.shape, made, events, resource.search, done, is_strict=first is not None)
         operations.count(tx, made, len(done.records))
+        if first is not None and done.records:
+            done.message = tell(tx, resource, made, done.records, done.records[0].profile)
         return done
 
     return unit

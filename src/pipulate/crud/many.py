@@ -11,6 +11,7 @@ from pipulate.crud import writing
 from pipulate.crud.cells import answers_of
 from pipulate.crud.engine import CHANGE, Records
 from pipulate.crud.resource import Resource
+from pipulate.crud.telling import tell
 from pipulate.crud.writing import Done
 from pipulate.errors import InvalidAnswersError, RecordError, RecordTakenError
 from pipulate.security.who import Who
@@ -58,6 +59,7 @@ class Report:
             already, were as they should be, were left because somebody changed them meanwhile.
         wrong: How many could not be taken.
         problems: What is wrong with them, the first `PROBLEMS_MAX`.
+        is_told: Whether it stands in the conversation of who does it.
     """
 
     operation: str = ""
@@ -68,6 +70,7 @@ class Report:
     kept: int = 0
     wrong: int = 0
     problems: list[Problem] = field(default_factory=list)
+    is_told: bool = False
 
     def refuse(self, row: int, error: Exception) -> None:
         """Take down why a row cannot be taken."""
@@ -248,6 +251,8 @@ async def _write(
             else:
                 created, changed = created + created_one, changed + changed_one
         operations.count(tx, operation, created + changed)
+        if created + changed and not report.is_told:
+            done.message = tell(tx, resource, operation, (), profile or _owner(checked))
         return created, changed
 
     done, (created, changed) = await records.written(resource, unit, who)
@@ -256,6 +261,11 @@ async def _write(
     report.created, report.changed = report.created + created, report.changed + changed
     report.kept += done.kept
     report.operation = operation.id if checked else report.operation
+    report.is_told = report.is_told or created + changed > 0
+
+
+def _owner(checked: Sequence[Row]) -> str | None:
+    return next((row.before.profile for row in checked if row.before is not None), None)
 
 
 def _one(

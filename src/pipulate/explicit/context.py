@@ -54,6 +54,7 @@ class Current:
         is_page: Whether the answer is a page of its own, whose scripts wait for those of the page.
         nonce: Lets scripts of the plugin's own markup run in the page that asked.
         number: What plugins know the profile by.
+        is_told: Whether the person wants a message of what they do to rows.
     """
 
     actor: str
@@ -76,6 +77,7 @@ class Current:
     is_page: bool = False
     nonce: str = ""
     number: int = 1
+    is_told: bool = True
 
     def work_on(self, key: str) -> None:
         """Go over to another run; what was seen was seen of the one before."""

@@ -111,7 +111,7 @@ class BaseCrud:
             item = await self.create_item(**data)
         except _REFUSED as error:
             return _refused(error)
-        self.send_message(f"Added to {self.name}: {self._called(item)}")
+        self._tell(f"Added to {self.name}: {self._called(item)}")
         return self._shown(item)
 
     async def update_item(self, request: Any, item_id: int) -> Any:
@@ -127,7 +127,7 @@ class BaseCrud:
             item = self.table.update(item)
         except _REFUSED as error:
             return _refused(error)
-        self.send_message(f"Changed in {self.name}: {self._called(item)}")
+        self._tell(f"Changed in {self.name}: {self._called(item)}")
         return self._shown(item)
 
     async def delete_item(self, request: Any, item_id: int) -> Any:  # noqa: ARG002 - the contract's signature
@@ -138,7 +138,7 @@ class BaseCrud:
             self.table.delete(item_id)
         except _REFUSED as error:
             return _refused(error)
-        self.send_message(f"Deleted from {self.name}: {called}")
+        self._tell(f"Deleted from {self.name}: {called}")
         return HTMLResponse("", headers=_PROFILE_MENU) if self.name == _PROFILES else ""
 
     async def toggle_item(self, request: Any, item_id: int) -> Any:  # noqa: ARG002 - the contract's signature
@@ -153,7 +153,7 @@ class BaseCrud:
         except _REFUSED as error:
             return _refused(error)
         is_on = "on" if getattr(item, self.toggle_field) else "off"
-        self.send_message(f"Switched {self.toggle_field} {is_on} in {self.name}: {self._called(item)}")
+        self._tell(f"Switched {self.toggle_field} {is_on} in {self.name}: {self._called(item)}")
         return self._shown(item, _APP_MENU if self.name == _ROLES else None)
 
     async def sort_items(self, request: Any) -> Any:
@@ -174,7 +174,7 @@ class BaseCrud:
                     self.table.update(**each)
         except _REFUSED as error:
             return _refused(error)
-        self.send_message(f"The order of {self.name} was changed.")
+        self._tell(f"The order of {self.name} was changed.")
         return HTMLResponse("", headers=_PROFILE_MENU)
 
     async def create_item(self, **values: Any) -> Any:
@@ -188,6 +188,11 @@ class BaseCrud:
             return shown
         now = current()
         return HTMLResponse(markup.render(shown, nonce=now.nonce if now else ""), headers=dict(headers))
+
+    def _tell(self, message: str) -> None:
+        now = current()
+        if now is None or now.is_told:
+            self.send_message(message)
 
     def _called(self, item: Any) -> str:
         """Return what a message calls a row."""

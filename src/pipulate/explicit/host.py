@@ -31,9 +31,8 @@ from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.longwork import LongWork
 from pipulate.explicit.look import Chained
 from pipulate.explicit.messages import Speaker
-from pipulate.explicit.own_tables import ReadOnlyProfiles, Tables
+from pipulate.explicit.own_tables import Tables
 from pipulate.explicit.pip import Pipulate
-from pipulate.explicit.profiles import table
 from pipulate.explicit.relay import Relay
 from pipulate.explicit.routes import Handler, Routes, SharedRoutes, arguments, find
 from pipulate.explicit.tables import Dictionary, PipelineTable
@@ -100,7 +99,7 @@ class Host:
         self.rt = SharedRoutes(self._of_request)
         self._kept = KeptAnswers()
         self._last_opened: dict[str, str] = {}
-        self._db, self._keeping = db, Store(db, clock, changed)
+        self._keeping = Store(db, clock, changed)
         runs = PipelineTable(self._book, clock)
         self.pip = Pipulate(db, self._book, self._speaker, runs, Dictionary(db), work)
         self.tables = self.database()
@@ -122,13 +121,7 @@ class Host:
 
     def database(self, *_: Any, **__: Any) -> Tables:
         """Return the tables of plugins for one of them, whatever file it names; its filters are its own."""
-        return Tables(self._keeping, self._named_tables)
-
-    def _named_tables(self) -> Mapping[str, Any]:
-        found: dict[str, Any] = {"pipeline": self.pip.table}
-        if self._db.read_now(table) is None:
-            found["profiles"] = ReadOnlyProfiles(self._db)
-        return found
+        return Tables(self._keeping, {"pipeline": self.pip.table})
 
     def took(self, app: ExplicitApp) -> None:
         """Take note of an app that was loaded, in place of the one of its module before."""

@@ -56,6 +56,12 @@ def _profile() -> int:
     return now.number if now is not None else 1
 
 
+def _label(values: Mapping[str, Any]) -> str:
+    """Return what a row is called in the history: by a usual name of a column, else by its first text."""
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    return next((texts[name] for name in ("name", "title", "text") if name in texts), next(iter(texts.values()), ""))
+
+
 def _here(unit: Callable[..., T]) -> Callable[..., T]:
     """Return a unit that sees the request it was asked in, on whatever thread the store runs it."""
     return partial(copy_context().run, unit)
@@ -453,6 +459,8 @@ class Table:
             result = unit(Work(tx, shape, operation, done))
             if done.records:
                 operations.count(tx, operation, len(done.records))
+                one = done.records[0] if len(done.records) == 1 else None
+                operations.sum_up(tx, operation, one.id if one else None, _label(one.values) if one else "", None)
             else:
                 operations.forget(tx, operation)
             return done, result

@@ -23,7 +23,7 @@ from pipulate.explicit.host import Answered
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.routes import BadRequestError, PluginRoute, find
 from pipulate.plugins.host import Plugin
-from pipulate.storage import keyvalue, lookups, profiles
+from pipulate.storage import keyvalue, lookups, messages, profiles
 from pipulate.storage.database import Transaction
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.profiles import Profile
@@ -251,7 +251,7 @@ async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Cur
     wanted = key if key is not None else _key_of_page(visit, app)
     seen, submit = sent.get("x-pipulate-seen", ""), sent.get("x-pipulate-submit", "")
     form = submit if visit.request.method == "POST" and _SUBMIT.fullmatch(submit) else None
-    profile, number, row, was_taken = await visit.site.db.read(
+    profile, number, is_told, row, was_taken = await visit.site.db.read(
         _asked, visit.who.actor, app.name, run if key is None and _RUN.fullmatch(run) else None, wanted, form
     )
     now = Current(
@@ -266,18 +266,15 @@ async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Cur
         is_page=not visit.is_htmx,
         nonce=_nonce(visit),
         number=number,
+        is_told=is_told,
     )
     return now, row, was_taken
 
 
 def _asked(
     tx: Transaction, actor: str, app: str, run: str | None, key: str | None, form: str | None
-) -> tuple[Profile, int, RunRow | None, bool]:
-    try:
-        chosen = keyvalue.get(tx, "user", actor, "profile")
-    except KeyError:
-        chosen = profiles.DEFAULT_ID
-    profile = profiles.find(tx, str(chosen)) or profiles.find(tx, profiles.DEFAULT_ID)
+) -> tuple[Profile, int, bool, RunRow | None, bool]:
+    profile = profiles.find(tx, profiles.chosen(tx, actor))
     number = numbers.number(tx, profile.id if profile is not None else profiles.DEFAULT_ID)
     row = None
     try:
@@ -290,7 +287,15 @@ def _asked(
     if row is not None and row.app != app:
         row = None
     was_taken = row is not None and form is not None and lookups.by_submit(tx, row.id, form) is not None
-    return profile or Profile(profiles.DEFAULT_ID, profiles.DEFAULT_NAME), number, row, was_taken
+    return profile or Profile(profiles.DEFAULT_ID, profiles.DEFAULT_NAME), number, _is_told(tx, actor), row, was_taken
+
+
+def _is_told(tx: Transaction, actor: str) -> bool:
+    """Tell whether a person wants messages of what they do to records."""
+    try:
+        return bool(keyvalue.get(tx, "user", actor, messages.WANTED) != messages.HIDDEN)
+    except KeyError:
+        return True
 
 
 def _key_of_page(visit: Visit, app: ExplicitApp) -> str | None:

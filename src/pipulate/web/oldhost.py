@@ -14,11 +14,12 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 
 from pipulate.explicit import profiles as numbers
 from pipulate.explicit.loading import ExplicitApp
-from pipulate.storage import keyvalue, lookups, profiles
+from pipulate.storage import lookups, profiles
 from pipulate.storage.database import Transaction
 from pipulate.ui.frame import apps_menu, profile_menu
 from pipulate.ui.html import body, head, html, input_, meta, raw, script, title
 from pipulate.web import desktop, explicit
+from pipulate.web import profiles as own_profiles
 from pipulate.web.runpage import elsewhere
 from pipulate.web.site import Visit, part
 
@@ -40,7 +41,7 @@ async def select_profile(visit: Visit) -> Response:
     wanted = await visit.site.db.read(_profile, sent)
     if wanted is None:
         raise HTTPException(404)
-    await visit.site.db.write(keyvalue.put, "user", visit.who.actor, "profile", wanted)
+    await own_profiles.take(visit, wanted)
     return elsewhere(visit, visit.back())
 
 
