@@ -51,8 +51,12 @@ def titles(page: Page) -> list[str]:
     return page.locator("#book-list li > span").all_text_contents()
 
 
-def add(page: Page, *books: str) -> None:
-    """Add books."""
+def listed(page: Page, address: str, *books: str) -> None:
+    """Open the list, and let it hold these books alone."""
+    page.goto(f"{address}/books")
+    while left := page.locator("#book-list li").count():
+        page.get_by_text("🗑").first.click()
+        expect(page.locator("#book-list li")).to_have_count(left - 1)
     for book in books:
         page.get_by_label("Title").fill(book)
         page.get_by_role("button", name="Add", exact=True).click()
@@ -61,8 +65,7 @@ def add(page: Page, *books: str) -> None:
 
 def test_list_is_added_to_ticked_off_put_in_order_and_stays_so(ann: Person) -> None:
     page = ann.page
-    page.goto(f"{ann.server.address}/books")
-    add(page, "Emma", "Dune", "Ubik")
+    listed(page, ann.server.address, "Emma", "Dune", "Ubik")
     page.get_by_label("Read: Dune").click()
     expect(page.locator("li.done")).to_have_text("⠿Dune🗑")
     with page.expect_response("**/books_sort") as sorted_:
@@ -87,8 +90,7 @@ def test_list_is_added_to_ticked_off_put_in_order_and_stays_so(ann: Person) -> N
 
 def test_what_another_tab_deleted_is_said_and_the_order_goes_back(ann: Person) -> None:
     page, other = ann.page, ann.tab()
-    page.goto(f"{ann.server.address}/books")
-    add(page, "Solaris", "Roadside Picnic")
+    listed(page, ann.server.address, "Solaris", "Roadside Picnic")
     before = titles(page)
     other.goto(f"{ann.server.address}/books")
     row = other.locator("#book-list li", has_text="Roadside Picnic")
