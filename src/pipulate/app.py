@@ -21,6 +21,9 @@ from pipulate._log import get_logger
 from pipulate._program import program
 from pipulate.crud import roles
 from pipulate.crud.engine import Records
+from pipulate.crud.fitting import fit_command
+from pipulate.crud.long import Long
+from pipulate.crud.waiting import Room
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded
 from pipulate.explicit.entry import Explicit
@@ -131,6 +134,7 @@ class Application:
         await self.site.engine.background.jobs.close()
         await self.site.engine.close()
         self.site.uploads.close()
+        self.site.long.room.close()
         if self.site.explicit is not None:
             self.site.explicit.close()
         await asyncio.get_running_loop().run_in_executor(None, self.site.db.close)
@@ -174,6 +178,7 @@ def build(
     runs_jobs.register(scheduling.KIND, Unattended(engine))
     scheduler = scheduling.Scheduler(db, clock, runs_jobs, bus, functools.partial(missing_app, engine))
     records = Records(db, bus, clock, engine.apart)
+    long = Long(records, Room(layout.state / "imports", db, clock), runs_jobs, clock, engine.there)
     loops: list[asyncio.AbstractEventLoop] = []
 
     def changed(modules: frozenset[str]) -> None:
@@ -223,7 +228,7 @@ def build(
         settings.upload_user_mb * mb,
     )  # fmt: skip
     sent = Uploads(db, files, clock, limits)
-    site = Site(settings, db, engine, records, plugins, capability, assets, bus, clock, sent, scheduler, explicit)
+    site = Site(settings, db, engine, records, long, plugins, capability, assets, bus, clock, sent, scheduler, explicit)
     hosts: set[str] = set()
 
     @contextlib.asynccontextmanager
@@ -232,6 +237,7 @@ def build(
             yield
 
     where = "" if settings.data == Path("data") else f" --data {shlex.quote(str(settings.data))}"
+    records.command = lambda name: f"{fit_command(name)}{where}{_plugins_option(settings)}"
 
     guard = Guard(
         router(site, lifespan),
@@ -251,6 +257,10 @@ def _roles_in(table: Table) -> set[str]:
     return {role for each in table.plugins for role in each.roles} | {
         role for names in on_classes for role in roles.of_module(names)
     }
+
+
+def _plugins_option(settings: Settings) -> str:
+    return "" if settings.plugins == Path("plugins") else f" --plugins {shlex.quote(str(settings.plugins))}"
 
 
 @contextlib.asynccontextmanager
@@ -300,6 +310,7 @@ async def _tidy(site: Site, stop: asyncio.Event) -> None:
         try:
             await site.db.write(keyvalue.forget_old, to_text(site.clock.now()))
             await asyncio.get_running_loop().run_in_executor(None, janitor.clear)
+            await site.long.room.run(site.long.room.clear)
         except (PipulateError, OSError) as error:
             _log.warning("files.not_cleared", reason=str(error))
         with contextlib.suppress(TimeoutError):

@@ -11,7 +11,7 @@ import pytest
 from pipulate.builtin.profiles import profiles as resource
 from pipulate.builtin.tasks import tasks
 from pipulate.crud.engine import Records
-from pipulate.crud.many import take_in
+from pipulate.crud.taking import Line, Taking, take_in
 from pipulate.errors import (
     BadNameError,
     InvalidAnswersError,
@@ -151,7 +151,9 @@ async def test_a_name_in_use_is_refused_in_the_app_too(world: World, name: str) 
     await world.add("Größe")
     with pytest.raises(RecordTakenError):
         await world.add(name)
-    report = await take_in(world.records, resource, [{"name": name}, {"name": "New"}], None, ADA, choice="skip")
+    report = await take_in(
+        world.records, Taking(resource, None, ADA, "skip"), [Line(2, {"name": name}), Line(3, {"name": "New"})]
+    )
     assert (report.created, report.wrong + report.skipped) == (1, 1)
     assert names(world.store) == ["Default Profile", "Größe", "New"]
 
@@ -263,8 +265,8 @@ def test_adding_and_renaming_are_in_the_history(store: Store) -> None:
 
 @pytest.mark.anyio
 async def test_an_import_in_many_parts_is_one_line_with_how_many_there_were(world: World) -> None:
-    table = ({"title": f"Task {number}"} for number in range(1_200))
-    await take_in(world.records, tasks, table, "default", ADA, choice="skip")
+    table = (Line(number, {"title": f"Task {number}"}) for number in range(1, 1_201))
+    await take_in(world.records, Taking(tasks, "default", ADA, "skip"), table)
     told = world.store.db.read_now(messages.before, messages.general("ada"))
     assert [(each.done.kind, each.done.records) for each in told if each.done] == [("import", 1_200)]
     assert [each.done.profile for each in told if each.done] == ["default"]
@@ -274,7 +276,7 @@ async def test_an_import_in_many_parts_is_one_line_with_how_many_there_were(worl
 async def test_what_changes_nothing_is_not_told(world: World) -> None:
     made = await world.add("Acme")
     await world.records.change(resource, made.id, {"name": "Acme"}, ADA, seen=made.version)
-    await take_in(world.records, resource, [{"name": "Acme"}], None, ADA, choice="update")
+    await take_in(world.records, Taking(resource, None, ADA, "update"), [Line(2, {"name": "Acme"})])
     told = world.store.db.read_now(messages.before, messages.general("ada"))
     assert [each.done.kind for each in told if each.done] == ["create"]
 

@@ -41,6 +41,11 @@ class Done:
     kept: int = 0
     message: int | None = None
 
+    def add(self, part: Done, most: int) -> None:
+        """Add what another transaction did; of the records no more than the first `most` are held."""
+        self.records += part.records[: max(most - len(self.records), 0)]
+        self.kept += part.kept
+
 
 def found_by(shape: Shape, search: Sequence[str], values: Values) -> str:
     """Return the text that a record is searched by."""
@@ -255,7 +260,7 @@ def _reversed(
 
 
 def as_it_was(tx: Transaction, shape: Shape, record: int, version: int) -> Values:
-    """Return the fields of a record as they were at a version.
+    """Return the fields of a record as they were at a version; those there were not at that time are left out.
 
     Raises:
         RecordNotFoundError: If it never had that version.
@@ -271,4 +276,4 @@ def as_it_was(tx: Transaction, shape: Shape, record: int, version: int) -> Value
             values |= {name: now for name, (_, now) in event.changes.items()}
     if not 1 <= version <= (events[0].version if events else 0):
         raise RecordNotFoundError(shape.name, record)
-    return {name: values.get(name) for name in shape.by_name}
+    return {name: values[name] for name in shape.by_name if name in values}

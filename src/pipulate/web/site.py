@@ -18,6 +18,7 @@ from pipulate._clock import Clock
 from pipulate._version import __version__
 from pipulate.crud import roles
 from pipulate.crud.engine import Records
+from pipulate.crud.long import Long
 from pipulate.crud.resource import Resource
 from pipulate.events import Bus
 from pipulate.explicit.entry import Explicit
@@ -62,6 +63,7 @@ class Site:
     db: Database
     engine: Engine
     records: Records
+    long: Long
     plugins: PluginHost
     capability: Capability
     assets: Assets

@@ -88,8 +88,9 @@ def forget(tx: Transaction, operation: Operation) -> None:
 
 
 def describe(tx: Transaction, operation: Operation, about: Mapping[str, Any]) -> None:
-    """Note what it is about."""
-    told = json.dumps(about, separators=(",", ":"))
+    """Note what it is about, besides what was noted before."""
+    row = tx.one("SELECT about FROM record_operations WHERE id = :id", id=operation.id)
+    told = json.dumps({**(json.loads(row[0]) if row else {}), **about}, separators=(",", ":"))
     tx.run("UPDATE record_operations SET about = :about WHERE id = :id", about=told, id=operation.id)
 
 
