@@ -183,12 +183,7 @@ def build(
 
     def changed(modules: frozenset[str]) -> None:
         """Take the new table into use, on the thread that loaded it; tell the pages, on the loop."""
-        engine.catalog = {
-            name: plugin.workflow for name, plugin in plugins.table.by_app.items() if plugin.workflow is not None
-        }
-        records.resources = {
-            name: plugin.resource for name, plugin in plugins.table.by_app.items() if plugin.resource is not None
-        }
+        _take_apps(plugins.table, engine, records)
         roles.take_in(db, clock, _roles_in(plugins.table), told=lambda news: on_loop(bus.publish, news))
         if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
             on_loop(bus.publish, AppsChanged(modules))
@@ -249,6 +244,13 @@ def build(
     )
     application = Application(site, guard, layout, lock, hosts, loops)
     return application
+
+
+def _take_apps(table: Table, engine: Engine, records: Records) -> None:
+    """Hand the apps that are in use now to what works with them."""
+    apps = table.by_app.items()
+    engine.catalog = {name: plugin.workflow for name, plugin in apps if plugin.workflow is not None}
+    records.resources = {name: plugin.resource for name, plugin in apps if plugin.resource is not None}
 
 
 def _roles_in(table: Table) -> set[str]:
