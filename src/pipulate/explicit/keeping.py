@@ -12,6 +12,7 @@ from pipulate.crud import engine, roles
 from pipulate.errors import RecordRefusedError, TableDiffersError
 from pipulate.events import RecordsChanged
 from pipulate.storage.database import Database, Transaction
+from pipulate.storage.profiles import DEFAULT_ID
 from pipulate.storage.records import catalog
 from pipulate.storage.records.conditions import ConditionError
 from pipulate.storage.records.shape import Column, Shape
@@ -107,7 +108,8 @@ def _make(tx: Transaction, store: Store, declared: Shape, at: str) -> None:
     if stored is None:
         catalog.make(tx, declared, at, is_postgres=store.is_postgres)
     elif lacking := _lacking(stored, declared):
-        catalog.fit(tx, stored, Shape(stored.name, (*stored.columns, *lacking), stored.key, stored.per_profile), {})
+        fits = Shape(stored.name, (*stored.columns, *lacking), stored.key, stored.per_profile)
+        catalog.fit(tx, stored, fits, {}, (), profile=DEFAULT_ID)
 
 
 def _lacking(stored: Shape, declared: Shape) -> list[Column]:
