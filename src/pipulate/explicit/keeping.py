@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
-from pipulate.crud import engine, roles
+from pipulate.crud import fitting, roles
 from pipulate.errors import RecordRefusedError, TableDiffersError
 from pipulate.events import RecordsChanged
 from pipulate.storage.database import Database, Transaction
@@ -121,7 +121,7 @@ def _lacking(stored: Shape, declared: Shape) -> list[Column]:
     has_other_key = not is_host and stored.key != declared.key
     if wrong or has_other_key:
         differs = catalog.Difference(changed=wrong, has_other_key=has_other_key)
-        raise TableDiffersError(stored.name, engine.in_words(differs))
+        raise TableDiffersError(stored.name, fitting.in_words(differs))
     if lacking and is_host:
         names = ", ".join(each.name for each in lacking)
         raise RecordRefusedError(f"The table {stored.name!r} is Pipulate's own and has no {names}. Use another name.")
