@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pipulate.errors import RunLockedError, RunNotFoundError
-from pipulate.storage import journal, messages
+from pipulate.errors import RunLockedError, RunNotFoundError, StorageError
+from pipulate.storage import journal, messages, profiles
 from pipulate.storage.author import Author as Author  # noqa: PLC0414 - it is known from here
 from pipulate.storage.database import Row, Transaction
 from pipulate.storage.files import Stored
@@ -132,7 +132,13 @@ def put_state(tx: Transaction, run: str, state: State) -> None:
 
 
 def insert_run(tx: Transaction, run: str, app: str, key: Key, profile: str, author: Author) -> bool:
-    """Add the row of a new run; False, and nothing added, where the key is taken."""
+    """Add the row of a new run; False, and nothing added, where the key is taken.
+
+    Raises:
+        StorageError: If there is no such profile.
+    """
+    if profiles.find(tx, profile) is None:
+        raise StorageError(f"There is no profile {profile!r}, so nothing can belong to it.")
     return tx.attempt(
         "INSERT INTO runs (id, app, key, key_folded, key_prefix, key_number, profile, owner, version, created_at,"
         " updated_at, updated_by) VALUES (:id, :app, :key, :folded, :prefix, :number, :profile, :owner, 0, :at, :at,"
