@@ -31,6 +31,8 @@ const onNeed = {
   "code-editor.js": "code-editor.ts",
   "fields.css": "fields.css",
   "fields.js": "fields.ts",
+  "reports.css": "reports.css",
+  "reports.js": "reports.ts",
   "upload.js": "upload.ts",
 };
 

@@ -212,6 +212,12 @@ MEND = {
     "R002": "A pydantic model or a dataclass with at least one field.",
     "R003": "What a step can ask for, a record can keep; but for files, and for choices that depend on a run.",
     "R004": "The name is spelt as in the model; `toggle=` wants a bool.",
+    "T001": "Lower-case letters, digits and underscores; begins with a letter; at most 50 characters.",
+    "T002": "Decorate the function that makes the table with `@report.table`.",
+    "T003": "A filter has a type that a form can ask for and a default; `Tables` and `Profile` are handed in.",
+    "T004": "Name the parameters of the figure `rows` and `source`, or leave out what it does not need.",
+    "T005": "With `for_each=`, one parameter gets for whom; the others have a type that is handed in: `Tables`,"
+    " `Profile`, `Job`, `Progress` or `Files`.",
     "W001": "Lower-case letters, digits and underscores; begins with a letter; at most 60 characters.",
     "W002": 'Declare a step: `@app.step("name")`.',
     "W003": "As W001, and none of `finalize`, `init`, `landing`, `revert`, `unfinalize`.",

@@ -20,6 +20,7 @@ from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
 from pipulate.crud.engine import Records
+from pipulate.crud.tables import Tables
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded
 from pipulate.explicit.entry import Explicit
@@ -30,6 +31,7 @@ from pipulate.jobs.engine import Place
 from pipulate.jobs.port import Jobs
 from pipulate.jobs.transact import TransactJobs
 from pipulate.plugins.host import PluginHost
+from pipulate.reports.engine import Reports
 from pipulate.security.capability import Capability, open_capability, write_private
 from pipulate.security.who import Who
 from pipulate.settings import Settings
@@ -77,6 +79,14 @@ def open_database(settings: Settings, layout: Layout) -> Database:
 def _jobs(settings: Settings, layout: Layout, db: Database, clock: Clock, capability: Capability) -> Jobs:
     url = settings.database_url.get_secret_value() if settings.database_url is not None else None
     return TransactJobs(db, clock, Place(layout.jobs, url, f"pipulate-{capability.instance}"), settings.plugins)
+
+
+def _limits(settings: Settings) -> uploads.Limits:
+    mb = uploads.MB
+    return uploads.Limits(
+        settings.upload_file_mb * mb, settings.upload_form_mb * mb, settings.upload_run_mb * mb,
+        settings.upload_user_mb * mb,
+    )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -173,6 +183,8 @@ def build(
     runs_jobs.register(scheduling.KIND, Unattended(engine))
     scheduler = scheduling.Scheduler(db, clock, runs_jobs, bus, functools.partial(missing_app, engine))
     records = Records(db, bus, clock, engine.apart)
+    engine.work.tables = lambda profile: Tables(db, lambda: records.resources, profile)
+    reports = Reports(db, files, clock, runs_jobs, engine.work.tables)
     loops: list[asyncio.AbstractEventLoop] = []
 
     def changed(modules: frozenset[str]) -> None:
@@ -182,6 +194,9 @@ def build(
         }
         records.resources = {
             name: plugin.resource for name, plugin in plugins.table.by_app.items() if plugin.resource is not None
+        }
+        reports.catalog = {
+            name: plugin.report for name, plugin in plugins.table.by_app.items() if plugin.report is not None
         }
         if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
             on_loop(bus.publish, AppsChanged(modules))
@@ -214,13 +229,11 @@ def build(
     )  # fmt: skip
     if explicit.work is not None:
         engine.background.orders[KIND] = explicit.work.order
-    mb = uploads.MB
-    limits = uploads.Limits(
-        settings.upload_file_mb * mb, settings.upload_form_mb * mb, settings.upload_run_mb * mb,
-        settings.upload_user_mb * mb,
-    )  # fmt: skip
+    limits = _limits(settings)
     sent = Uploads(db, files, clock, limits)
-    site = Site(settings, db, engine, records, plugins, capability, assets, bus, clock, sent, scheduler, explicit)
+    site = Site(
+        settings, db, engine, records, reports, plugins, capability, assets, bus, clock, sent, scheduler, explicit
+    )
     hosts: set[str] = set()
 
     @contextlib.asynccontextmanager
@@ -302,6 +315,7 @@ async def _empty_bin(site: Site) -> None:
         for run, owner in await site.db.read(lookups.deleted_before, limit):
             await site.engine.purge(run, Who(owner))
             _log.info("run.purged", run=run)
+        await site.reports.purge(limit)
     except PipulateError as error:
         _log.warning("bin.failed", reason=str(error))
 

@@ -23,7 +23,12 @@ PipulateError
 │   ├── RecordTakenError          record.taken
 │   ├── RecordLinkedError         record.linked
 │   ├── RecordRefusedError        record.refused
-│   └── TableDiffersError         record.table_differs
+│   ├── TableDiffersError         record.table_differs
+│   └── UnknownTableError         record.unknown_table
+├── ReportError                   report.failed
+│   ├── MissingPackageError       report.missing_package
+│   ├── ReportSubjectError        report.unknown_subject
+│   └── ReportFileNotFoundError   report.file_not_found
 └── RunError                      run.failed
     ├── RunNotFoundError          run.not_found
     ├── UnknownStepError          run.unknown_step
@@ -293,6 +298,58 @@ class TableDiffersError(RecordError):
         super().__init__(
             f"The fields of {resource!r} are not those of its table: {'; '.join(differences)}. Nothing was changed."
         )
+
+
+class UnknownTableError(RecordError):
+    """The code of an app asked for a table of records that no app declares."""
+
+    code = "record.unknown_table"
+
+    def __init__(self, table: str, known: Sequence[str]) -> None:
+        self.table, self.known = table, tuple(known)
+        there = ", ".join(map(repr, known)) or "none"
+        super().__init__(f"There is no table of records {table!r}; there are: {there}.")
+
+
+class ReportError(PipulateError):
+    """Something asked of a report could not be done."""
+
+    code = "report.failed"
+
+
+class MissingPackageError(ReportError):
+    """A report needs a package that is not installed."""
+
+    code = "report.missing_package"
+
+    def __init__(self, package: str, install: str) -> None:
+        self.package, self.install = package, install
+        super().__init__(
+            f"This needs the package {package}, which is not installed. Install it with: pip install {install}"
+        )
+
+
+class ReportSubjectError(ReportError):
+    """A report was to make something for somebody it does not know, or does not know any more."""
+
+    code = "report.unknown_subject"
+
+    def __init__(self, title: str, subject: str) -> None:
+        self.title, self.subject = title, subject
+        super().__init__(
+            f"“{title}” knows nobody {subject[:80]!r} to be made for. They may have been removed meanwhile; reload the"
+            " page."
+        )
+
+
+class ReportFileNotFoundError(ReportError):
+    """A report made no file of this id, or it was erased, or the person may not see it."""
+
+    code = "report.file_not_found"
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        super().__init__("This file is not there any more. It may have been erased from the bin; make it anew.")
 
 
 class RunError(PipulateError):

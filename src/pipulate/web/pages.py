@@ -27,7 +27,7 @@ from pipulate.ui.lists import AppLink, Runs, bin_page, found, landing
 from pipulate.ui.lists import home as home_page
 from pipulate.ui.markdown import markdown
 from pipulate.ui.settings import BROKEN, PluginLine, finding_line, plugins_page, profiles_page
-from pipulate.web import explicit
+from pipulate.web import explicit, reports
 from pipulate.web.runpage import described, elsewhere, whole
 from pipulate.web.site import Site, Visit, app_address, part
 
@@ -56,6 +56,8 @@ async def app(visit: Visit) -> Response:
     if isinstance(plugin.app, ExplicitApp):
         deleted = await visit.site.db.read(_deleted, visit.who.actor, visit.request.query_params.get("deleted"))
         return await explicit.page(visit, plugin, notice=_undo(deleted) if deleted else None)
+    if plugin.report is not None:
+        return await reports.page(visit, plugin.report)
     if plugin.workflow is None:
         return await _not_ready(visit, plugin)
     if visit.request.method == "POST":

@@ -25,6 +25,7 @@ from pipulate.web import (
     oldhost,
     own,
     pages,
+    reports,
     schedules,
     uploads,
     views,
@@ -88,6 +89,7 @@ _YEAR_S = 31_536_000
 _RUN = "/-/runs/{run:part}"
 _STEP = _RUN + "/steps/{step:part}"
 _JOB = "/-/jobs/{job:part}"
+_REPORT = "/-/reports/{report:part}"
 _SCHEDULE = "/-/schedules/{schedule:part}"
 
 ADDRESSES = (
@@ -137,6 +139,11 @@ ADDRESSES = (
     Address(_JOB + "/log", ("GET",), jobs.log, "part"),
     Address(_JOB + "/cancel", ("POST",), jobs.cancel, "action"),
     Address(_JOB + "/retry", ("POST",), jobs.retry, "action"),
+    Address(_REPORT + "/made", ("GET",), reports.made, "part"),
+    Address(_REPORT + "/make/{maker:part}", ("POST",), reports.make, "action"),
+    Address(_REPORT + "/files/{file:part}/delete", ("POST",), reports.delete, "action"),
+    Address(_REPORT + "/files/{file:part}/undelete", ("POST",), reports.undelete, "action"),
+    Address(_REPORT + "/files/{file:part}/{name:part}", ("GET",), reports.file, "part"),
     Address("/-/bin", ("GET",), pages.bin_, "part"),
     Address("/-/plugins", ("GET",), pages.plugins, "part"),
     Address("/-/plugins/retry", ("POST",), pages.retry_plugin, "action"),
@@ -161,6 +168,8 @@ ADDRESSES = (
     Address("/-/control/unschedule", ("POST",), control.unschedule, "control"),
     Address("/-/control/run-now", ("POST",), control.run_now, "control"),
     Address("/", ("GET",), pages.home, "page"),
+    Address("/{module:module}.csv", ("GET",), reports.csv, "part"),
+    Address("/{module:module}.xlsx", ("GET",), reports.xlsx, "part"),
     Address("/{module:module}", ("GET", "POST"), pages.app, "page"),
     Address("/{module:module}/{key:key}", ("GET",), pages.run, "page"),
 )
