@@ -26,11 +26,7 @@ def rows(
     priority: Annotated[tuple[int, int], Range(1, 5), Slider()] = (1, 5),
     only_open: Annotated[bool, Switch(), Label("Open tasks only")] = False,
 ) -> "pd.DataFrame | list[dict[str, Any]]":
-    """Return a row for each task of an active customer; customers without tasks have a row of their own.
-
-    Args:
-        priority: From the first to the second, both included.
-    """
+    """Return a row for each task of an active customer; customers without tasks have a row of their own."""
     everybody = tables.all_profiles
     customers, tasks = everybody["profiles"].where(active=True), everybody["tasks"]
     try:
@@ -80,27 +76,29 @@ def shortened(name: str) -> str:
 @report.figure
 def by_due_date(rows: Any, source: Any) -> Any:
     """Draw when what is due; tasks that are chosen here are chosen in the table too."""
-    from bokeh.models import HoverTool  # noqa: PLC0415 - an extra
+    from bokeh.models import CDSView, FactorRange, GroupFilter, HoverTool  # noqa: PLC0415 - an extra
     from bokeh.plotting import figure  # noqa: PLC0415
-    from bokeh.transform import factor_cmap  # noqa: PLC0415
 
     names = sorted(set(rows["label"]), reverse=True)
     has_dates = bool(rows["due"].notna().any())
     plot = figure(
-        title="Due dates" if has_dates else "Due dates (no task here has one)", x_axis_type="datetime", y_range=names,
-        height=max(180, min(420, 110 + 26 * len(names))), sizing_mode="stretch_width", tools="tap,box_select,reset",
-        active_drag="box_select", toolbar_location="right",
+        title="Due dates" if has_dates else "Due dates (no task here has one)", x_axis_type="datetime",
+        y_range=FactorRange(*names),
+        height=max(200, min(460, 120 + 26 * len(names))), sizing_mode="stretch_width", tools="tap,box_select,reset",
+        active_drag="box_select", toolbar_location="above",
     )  # fmt: skip
+    if not has_dates:
+        return plot
     source.data["size"] = [18 - 2 * each for each in rows["priority"].fillna(5).astype(int)]
-    drawn = plot.scatter(
-        "due", "label", source=source, size="size", line_color="white", nonselection_alpha=0.2,
-        color=factor_cmap("state", palette=["#2457c5", "#8a93a3"], factors=["open", "done"]), legend_group="state",
-    ) if has_dates else None  # fmt: skip
-    if drawn is not None:
-        tooltips = [("Task", "@task"), ("Due", "@due{%F}"), ("Priority", "@priority"), ("State", "@state")]
-        plot.add_tools(HoverTool(renderers=[drawn], tooltips=tooltips, formatters={"@due": "datetime"}))
-        plot.legend.location, plot.legend.orientation = "top_left", "horizontal"
-        plot.add_layout(plot.legend[0], "above")
+    tips = [("Task", "@task"), ("Due", "@due{%F}"), ("Priority", "@priority"), ("State", "@state")]
+    for state, colour in (("open", "#2457c5"), ("done", "#8a93a3")):
+        drawn = plot.scatter(
+            "due", "label", source=source, view=CDSView(filter=GroupFilter(column_name="state", group=state)),
+            size="size", color=colour, line_color="white", nonselection_alpha=0.2, legend_label=state,
+        )  # fmt: skip
+        plot.add_tools(HoverTool(renderers=[drawn], tooltips=tips, formatters={"@due": "datetime"}))
+    plot.legend.orientation = "horizontal"
+    plot.add_layout(plot.legend[0], "below")
     return plot
 
 

@@ -12,11 +12,16 @@ from typing import Any, Final
 
 from pipulate.reports.report import Report
 from pipulate.reports.showing import Shown, missing
+from pipulate.workflows.views.cells import Column
 from pipulate.workflows.views.figures import bokeh_text
 from pipulate.workflows.views.tables import Table
 
 _ROW_PX: Final = 28
 _HIGHEST_PX: Final = 460
+_SIGN_PX: Final = 7
+_SIGNS_MAX: Final = 40
+_LOOKED_AT: Final = 200  # rows
+_NARROWEST_PX: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,9 @@ def drawn(report: Report, shown: Shown) -> Drawing:
 
         source = ColumnDataSource(_columns_of(shown.rows))
         above = [report.drawn({"rows": shown.rows, "source": source})] if report.has_figure else []
-        whole = column(*above, _grid(shown, source), sizing_mode="stretch_width", spacing=12)
+        grid = _grid(shown, source)
+        # Where a window is narrower than that, the frame is moved sideways, and no cell is cut off.
+        whole = column(*above, grid, sizing_mode="stretch_width", spacing=12, min_width=_least_px(grid))
     except ImportError as error:
         raise missing(error) from error
     text, about = bokeh_text(whole)
@@ -66,8 +73,12 @@ def _grid(shown: Shown, source: Any) -> Any:
     height = min(_HIGHEST_PX, (shown.table.total + 1) * _ROW_PX + 24)
     return DataTable(
         source=source, columns=list(_columns(shown)), sortable=True, selectable=True, index_position=None,
-        height=height, row_height=_ROW_PX, sizing_mode="stretch_width", autosize_mode="fit_columns",
+        height=height, row_height=_ROW_PX, sizing_mode="stretch_width", autosize_mode="force_fit",
     )  # fmt: skip
+
+
+def _least_px(grid: Any) -> int:
+    return min(_NARROWEST_PX, sum(int(each.width) for each in grid.columns))
 
 
 def _columns(shown: Shown) -> Iterator[Any]:
@@ -91,7 +102,17 @@ def _columns(shown: Shown) -> Iterator[Any]:
             formatter = BooleanFormatter(icon="check")
         else:
             formatter = StringFormatter(nan_format="", null_format="")
-        yield TableColumn(field=name, title=head.name, formatter=formatter)
+        yield TableColumn(field=name, title=head.name, formatter=formatter, width=_width_px(head))
+
+
+def _width_px(head: Column) -> int:
+    """Return how wide a column wants to be; they share the room in these parts.
+
+    Bokeh's own fitting (`fit_columns`) fails with some tables ("row is not defined" in 3.9).
+    """
+    texts = [head.text(value) for value in head.values[:_LOOKED_AT] if value is not None and value == value]  # noqa: PLR0124 - NaN
+    longest = max(map(len, [head.name, *texts]))
+    return 24 + _SIGN_PX * min(longest, _SIGNS_MAX)
 
 
 def _are_days(table: Table, name: str) -> bool:

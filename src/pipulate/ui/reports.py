@@ -16,7 +16,7 @@ from pipulate.reports.report import Maker, Report
 from pipulate.storage import jobs
 from pipulate.storage.jobs import JobRow
 from pipulate.storage.report_files import ReportFile
-from pipulate.ui.forms import fields_of
+from pipulate.ui.forms import drawn_fields
 from pipulate.ui.html import (
     Element,
     Html,
@@ -153,15 +153,16 @@ def report_page(page: ReportPage, made: MadePart) -> Html:
 
 
 def _filters(page: ReportPage) -> Html:
+    focus = bool(page.problems)
+    fields = drawn_fields(page.report.fields, page.texts, page.problems, {}, "filter", focus=focus)
     return form(
-        div(fields_of(page.report.fields, page.texts, page.problems, {}, "filter"), class_="report-fields"),
+        div(fields.values(), class_="report-fields"),
         input_(type="hidden", name="plain", value="1") if page.is_plain else None,
         noscript(button("Show", class_="secondary")),
         method="get",
         action=page.address,
         class_="report-filters",
         id="report-filters",
-        role="search",
         aria_label="Filters",
         autocomplete="off",
         data_needs="reports",
@@ -309,7 +310,7 @@ def _maker(part: MadePart, maker: Maker) -> Html | None:
         h2(maker.title),
         div(
             table(
-                thead(tr([th("For", scope="col"), th("Last made", scope="col"), th("", scope="col")])),
+                thead(tr([th("For", scope="col"), th("", scope="col"), th("Last made", scope="col")])),
                 tbody(table_rows(_subject(part, maker, each, newest.get(each.text)) for each in subjects)),
             ),
             class_="scroll",
@@ -321,8 +322,8 @@ def _subject(part: MadePart, maker: Maker, subject: Subject, newest: ReportFile 
     last = _download(part, newest, moment(newest.made_at, part.now)) if newest is not None else span("-", class_="none")
     return [
         span(subject.label, dir="auto"),
-        join(last, _job(part, maker, subject.text)),
         _make(part, maker, subject, "quiet"),
+        join(last, _job(part, maker, subject.text)),
     ]
 
 

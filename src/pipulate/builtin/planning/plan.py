@@ -67,10 +67,11 @@ class Plan:
         dated = sorted((each for each in every if each.due), key=lambda each: (each.done, each.due))[:CHARTED]
         counted = Counter((each.priority, each.done) for each in every)
         priorities = sorted({priority for priority, _ in counted})
+        about = {name: str(customer.get(name) or "") for name in ("real_name", "address", "code")}
         return cls(
-            *(str(customer.get(name) or "") for name in ("name", "real_name", "address", "code")),
-            today.isoformat(), every, sorted(dated, key=lambda each: each.due),
-            [(each, counted[each, False], counted[each, True]) for each in priorities],
+            customer=str(customer["name"]), **about, day=today.isoformat(), tasks=every,
+            charted=sorted(dated, key=lambda each: each.due),
+            by_priority=[(each, counted[each, False], counted[each, True]) for each in priorities],
         )  # fmt: skip
 
 
@@ -106,7 +107,9 @@ def set_pages(plan: Plan) -> Pages:
 
     try:
         return Pages(_set(plan, "pdf", pdf_standards="ua-1"), ())
-    except typst.TypstError as error:  # The standard refuses signs without a shape; people want their plan all the same.
+    except (
+        typst.TypstError
+    ) as error:  # The standard refuses signs without a shape; people want their plan all the same.
         why = f"The plan is no PDF/UA-1 ({error.message}). Signs that no font here has are shown as boxes."
         return Pages(_set(plan, "pdf"), (why,))
 

@@ -37,6 +37,8 @@ def drawn_fields(
     options: Mapping[str, tuple[Option, ...]],
     prefix: str,
     uploads: UploadForm | None = None,
+    *,
+    focus: bool = True,
 ) -> dict[str, Html]:
     """Return the fields of a form by name, in their order; a group with all that is in it.
 
@@ -47,8 +49,10 @@ def drawn_fields(
         options: Field -> choices, for fields whose choices depend on the run.
         prefix: Makes the ids on the page differ from those of other forms.
         uploads: What fields for files need besides.
+        focus: Whether the keyboard goes to the first field that wants something.
     """
-    form = _Form(texts, problems, options, prefix, _focused(fields, texts, problems), uploads)
+    focused = _focused(fields, texts, problems) if focus else None
+    form = _Form(texts, problems, options, prefix, focused, uploads)
     return {each.name: _field(form, each) for each in fields}
 
 
