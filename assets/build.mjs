@@ -33,6 +33,8 @@ const onNeed = {
   "fields.js": "fields.ts",
   "reports.css": "reports.css",
   "reports.js": "reports.ts",
+  "records.css": "records.css",
+  "records.js": "records.ts",
   "upload.js": "upload.ts",
 };
 

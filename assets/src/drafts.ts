@@ -39,8 +39,9 @@ function valuesOf(form: HTMLFormElement): Values {
 type Field = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
 function fieldsOf(form: HTMLFormElement): Field[] {
-  return [...form.querySelectorAll<Field>("input, textarea, select")].filter(
-    (field) => field.name && !field.name.startsWith("_") && !["hidden", "password", "file"].includes(field.type),
+  return ([...form.elements] as Field[]).filter(
+    (field) =>
+      field.matches("input, textarea, select") && field.name && !field.name.startsWith("_") && !["hidden", "password", "file"].includes(field.type),
   );
 }
 
@@ -80,7 +81,7 @@ export function restore(root: ParentNode): void {
       const seen = form.querySelector<HTMLInputElement>("input[name=_seen]");
       if (seen && draft.seen) seen.value = draft.seen;
     }
-    if (form.dataset["note"] === undefined) offerToDiscard(form, name, shown);
+    if (form.dataset["note"] === undefined && form.dataset["quiet"] === undefined) offerToDiscard(form, name, shown);
   }
 }
 
@@ -117,8 +118,10 @@ function keep(form: HTMLFormElement): void {
 export function startDrafts(): void {
   for (const type of ["input", "change"]) {
     document.addEventListener(type, (event) => {
-      const form = (event.target as Element).closest?.<HTMLFormElement>("form[data-draft]");
-      if (form) keep(form);
+      // A field may be of a form that it does not stand in.
+      const target = event.target as Field;
+      const form = target.form ?? target.closest?.<HTMLFormElement>("form[data-draft]");
+      if (form?.dataset["draft"]) keep(form);
     });
   }
   document.addEventListener("click", (event) => {

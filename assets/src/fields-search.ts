@@ -4,6 +4,7 @@
 import { changed, labelOf, own, standIn } from "./fields-own";
 
 const SHOWN = 50;
+const WAIT_MS = 120;
 
 export function dressSearch(select: HTMLSelectElement): void {
   new Search(select);
@@ -15,6 +16,7 @@ class Search {
   readonly #more = document.createElement("p");
   #hits: HTMLOptionElement[] = [];
   #at = -1;
+  #waits = 0;
 
   constructor(readonly select: HTMLSelectElement) {
     const box = own("div", "search-select");
@@ -66,6 +68,27 @@ class Search {
   }
 
   #open(words: string): void {
+    if (this.select.dataset["source"]) this.#ask(words);
+    this.#offer(words);
+  }
+
+  /** Let the server find more than what is here; what has come is shown where nothing else was typed meanwhile. */
+  #ask(words: string): void {
+    clearTimeout(this.#waits);
+    this.#waits = window.setTimeout(async () => {
+      const address = `${this.select.dataset["source"]}?${new URLSearchParams({ find: words })}`;
+      const answer = await fetch(address, { headers: { "HX-Request": "true" } }).catch(() => null);
+      if (!answer?.ok || (words && this.#input.value !== words)) return;
+      const found = (await answer.json()) as { value: string; label: string }[];
+      const there = new Set([...this.select.options].map((option) => option.value));
+      for (const each of found) {
+        if (!there.has(each.value)) this.select.add(new Option(each.label, each.value));
+      }
+      if (document.activeElement === this.#input) this.#offer(words);
+    }, words ? WAIT_MS : 0);
+  }
+
+  #offer(words: string): void {
     const wanted = words.trim().toLocaleLowerCase();
     const all = [...this.select.options].filter((option) => option.value !== "");
     const hits = all.filter((option) => option.label.toLocaleLowerCase().includes(wanted));

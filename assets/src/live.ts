@@ -17,6 +17,7 @@ type Frame =
   | { type: "messages"; last: number; items: Item[] }
   | { type: "run"; run: string; version: number; tab: string | null }
   | { type: "apps"; modules: string[] }
+  | { type: "records"; resource: string; version: number; tab: string | null }
   | ({ type: "progress" } & Progress)
   | ({ type: "job" } & JobChange)
   | ({ type: "live" } & Part);
@@ -47,6 +48,8 @@ function address(): string {
   const version = run ? (run.dataset["version"] ?? "0") : messages?.dataset["version"];
   if (id) query.set("run", id);
   if (version) query.set("version", version);
+  const records = byId("records")?.dataset["resource"];
+  if (records) query.set("records", `${records}@${byId("records-list")?.dataset["version"] ?? "0"}`);
   shown = topics();
   if (shown) query.set("live", shown);
   return `ws://${location.host}/-/live?${query}`.replace(/^ws:/, location.protocol === "https:" ? "wss:" : "ws:");
@@ -109,6 +112,7 @@ function take(frame: Frame): void {
   if (frame.type === "progress") showProgress(frame);
   if (frame.type === "live") showLive(frame);
   if (frame.type === "job") showJob(frame);
+  if (frame.type === "records") document.dispatchEvent(new CustomEvent("pipulate:records", { detail: frame }));
   if (frame.type === "apps" && frame.modules.includes(location.pathname.split("/")[1] ?? "")) {
     notify({ name: "app", words: "This app was updated.", action: { words: "Reload", run: () => location.reload() } });
   }

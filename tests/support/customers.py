@@ -10,7 +10,7 @@ from pipulate.app import IN_BOX, Application
 from pipulate.security.capability import OWNER
 from pipulate.security.who import Who
 
-PROFILES = '''
+PROFILES = """
 from typing import Annotated
 from pydantic import BaseModel
 from pipulate import Hidden, Resource
@@ -24,9 +24,9 @@ class Profile(BaseModel):
     ident: Annotated[str, Hidden()] = ""
 
 profiles = Resource("profiles", Profile, title="Profiles", per_profile=False)
-'''
+"""
 
-TASKS = '''
+TASKS = """
 from datetime import date
 from typing import Annotated
 from pydantic import BaseModel
@@ -40,7 +40,7 @@ class Task(BaseModel):
     notes: str = ""
 
 tasks = Resource("tasks", Task, title="Tasks", toggle="done")
-'''
+"""
 
 ANN = Who(OWNER, "tab-1")
 

@@ -114,19 +114,39 @@ class Records:
         await self.ready(resource)
         return await self._db.read(_listing, resource.shape, query, limit, offset)
 
-    async def find(self, resource: Resource[Any], record: int, *, deleted: bool = False) -> Record:
+    async def find(
+        self, resource: Resource[Any], record: int, *, profile: str | None = None, deleted: bool = False
+    ) -> Record:
         """Return a record.
 
         Raises:
-            RecordNotFoundError: If there is none, or, unless `deleted` is said, it is in the bin.
+            RecordNotFoundError: If there is none, or it is of another profile than one that is given, or, unless
+                `deleted` is said, it is in the bin.
         """
         await self.ready(resource)
-        return await self._db.read(rows.find, resource.shape, record, deleted=deleted)
+        return await self._db.read(rows.find, resource.shape, record, profile=profile, deleted=deleted)
 
-    async def find_all(self, resource: Resource[Any], records: Sequence[int]) -> list[Record]:
-        """Return those of some records that are there, by their numbers."""
+    async def find_all(
+        self,
+        resource: Resource[Any],
+        records: Sequence[int],
+        *,
+        profile: str | None = None,
+        deleted: bool = False,
+    ) -> list[Record]:
+        """Return those of some records that are there, by their numbers; as in `find`."""
         await self.ready(resource)
-        return await self._db.read(rows.find_all, resource.shape, records)
+        return await self._db.read(rows.find_all, resource.shape, records, profile=profile, deleted=deleted)
+
+    async def neighbour(self, resource: Resource[Any], query: Query, record: Record, *, after: bool) -> Record | None:
+        """Return the record that stands right after, or right before, another in the order people gave; or None."""
+        await self.ready(resource)
+        return await self._db.read(queries.neighbour, resource.shape, query, record, after=after)
+
+    async def numbers(self, resource: Resource[Any], query: Query) -> list[int]:
+        """Return the numbers of all the records that a query asks for."""
+        await self.ready(resource)
+        return await self._db.read(queries.numbers, resource.shape, query)
 
     async def first(self, resource: Resource[Any], query: Query) -> Record | None:
         """Return the first record that a query finds, or None."""

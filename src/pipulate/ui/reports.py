@@ -153,8 +153,8 @@ def report_page(page: ReportPage, made: MadePart) -> Html:
 
 
 def _filters(page: ReportPage) -> Html:
-    focus = bool(page.problems)
-    fields = drawn_fields(page.report.fields, page.texts, page.problems, {}, "filter", focus=focus)
+    takes_focus = bool(page.problems)
+    fields = drawn_fields(page.report.fields, page.texts, page.problems, {}, "filter", takes_focus=takes_focus)
     return form(
         div(fields.values(), class_="report-fields"),
         input_(type="hidden", name="plain", value="1") if page.is_plain else None,

@@ -20,6 +20,10 @@ from pipulate.errors import (
     JobStatusError,
     KeyTakenError,
     PipulateError,
+    RecordError,
+    RecordNotFoundError,
+    RecordRefusedError,
+    RecordTakenError,
     ReportFileNotFoundError,
     ReportSubjectError,
     RunError,
@@ -57,6 +61,10 @@ _STATUS: tuple[tuple[type[PipulateError], int], ...] = (
     (StepFailedError, 500),
     (UploadTooLargeError, 413),
     (UploadRefusedError, 422),
+    (RecordNotFoundError, 404),
+    (RecordTakenError, 422),
+    (RecordRefusedError, 422),
+    (RecordError, 409),
     (RunError, 409),
     (JobStatusError, 409),
     (StoreUnavailableError, 503),
@@ -91,7 +99,7 @@ async def answered(handler: Handler, visit: Visit) -> Response:
         return await _page(
             visit, pages.problem("This did not work", error.detail), error.status_code, "Problem", error.detail
         )
-    except (RunNotFoundError, UnknownStepError, UnknownVersionError) as error:
+    except (RecordNotFoundError, RunNotFoundError, UnknownStepError, UnknownVersionError) as error:
         return await _page(visit, pages.problem("There is nothing here", str(error)), 404, "Not found", str(error))
     except PipulateError as error:
         status = status_of(error)

@@ -20,10 +20,19 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pipulate._clock import to_text
 from pipulate._log import get_logger
 from pipulate.errors import PipulateError, RunNotFoundError
-from pipulate.events import AppsChanged, Happening, JobChanged, MessagesAdded, RunChanged, StepProgressed
+from pipulate.events import (
+    AppsChanged,
+    Happening,
+    JobChanged,
+    MessagesAdded,
+    RecordsChanged,
+    RunChanged,
+    StepProgressed,
+)
 from pipulate.security.capability import OWNER
 from pipulate.security.who import Who
 from pipulate.storage import messages as stored
+from pipulate.storage.records import catalog
 from pipulate.ui.html import join
 from pipulate.ui.overrides import failure
 from pipulate.ui.story import Titles
@@ -41,6 +50,7 @@ _TOO_MANY, _NOT_WELCOME, _GONE = 1013, 1008, 4004
 _FRAME = 65_536  # characters; more at once is sent as several frames, so that little waits for a slow reader
 _RUN = re.compile(r"[0-9a-f]{32}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_TABLE = re.compile(r"([a-z][a-z0-9_]{0,49})@([0-9]{1,9})")
 _log = get_logger()
 
 
@@ -86,6 +96,9 @@ class _Page:
         self._workflow: Titles | None = None
         self._app = ""
         self._topics = _topics(query.get("live", ""))
+        self._table, self._records = _table(query.get("records"))
+        self._records_version = self._records
+        self._records_by: str | None = None
         self._progress: StepProgressed | None = None
         self._jobs: dict[str, JobChanged] = {}
         self._woken = asyncio.Event()
@@ -111,6 +124,9 @@ class _Page:
                 self._progress = self._site.engine.progress_of(self._run)
                 if self._progress is not None:
                     self._woken.set()
+            if self._table:  # Who knows who did what the page has missed.
+                now = await self._site.db.read(catalog.version, self._table)
+                self._records_version = max(self._records_version, now)
         except RunNotFoundError:
             await self._socket.accept()  # Of a socket that was never open, a page does not learn why.
             await self._socket.close(_GONE)
@@ -150,6 +166,10 @@ class _Page:
                 is_first = self._run_version <= self._version
                 self._by_tab = tab if is_first or tab == self._by_tab else None
                 self._run_version = max(self._run_version, version)
+            case RecordsChanged(resource, version, tab) if resource == self._table:
+                is_first = self._records_version <= self._records
+                self._records_by = tab if is_first or tab == self._records_by else None
+                self._records_version = max(self._records_version, version)
             case StepProgressed(run=run) if run == self._run:
                 self._progress = happening
             case JobChanged(owner=owner) if owner == self._who.actor:
@@ -165,6 +185,7 @@ class _Page:
         await self._send_messages()
         while True:
             await self._send_version()
+            await self._send_records()
             await self._woken.wait()
             await asyncio.sleep(_FRAME_S)
             self._woken.clear()
@@ -233,6 +254,13 @@ class _Page:
             self._version = self._run_version
             await self._send({"type": "run", "run": self._run, "version": self._version, "tab": self._by_tab})
 
+    async def _send_records(self) -> None:
+        if self._records_version > self._records:
+            self._records = self._records_version
+            await self._send(
+                {"type": "records", "resource": self._table, "version": self._records, "tab": self._records_by}
+            )
+
     async def _send(self, frame: dict[str, Any]) -> None:
         async with asyncio.timeout(_SEND_S):
             await self._socket.send_text(json.dumps(frame, ensure_ascii=False))
@@ -256,6 +284,20 @@ class _Page:
         abort = self._socket.scope.get("extensions", {}).get("pipulate.abort")
         if abort is not None:
             abort()
+
+
+def _table(text: str | None) -> tuple[str, int]:
+    """Return the table of records a page shows, and the version it shows.
+
+    Raises:
+        ValueError: If that is none of ours.
+    """
+    if not text:
+        return "", 0
+    match = _TABLE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a table: {text[:20]!r}")
+    return match[1], int(match[2])
 
 
 def _topics(text: str) -> list[str]:

@@ -28,6 +28,7 @@ from pipulate.ui.lists import home as home_page
 from pipulate.ui.markdown import markdown
 from pipulate.ui.settings import BROKEN, PluginLine, finding_line, plugins_page, profiles_page
 from pipulate.web import explicit, reports
+from pipulate.web.records import listing
 from pipulate.web.runpage import described, elsewhere, whole
 from pipulate.web.site import Site, Visit, app_address, part
 
@@ -58,6 +59,10 @@ async def app(visit: Visit) -> Response:
         return await explicit.page(visit, plugin, notice=_undo(deleted) if deleted else None)
     if plugin.report is not None:
         return await reports.page(visit, plugin.report)
+    if plugin.resource is not None:
+        if visit.request.method == "POST":
+            raise HTTPException(405, "Records are added at another address.")
+        return await listing.page(visit, plugin)
     if plugin.workflow is None:
         return await _not_ready(visit, plugin)
     if visit.request.method == "POST":

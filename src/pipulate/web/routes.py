@@ -34,6 +34,7 @@ from pipulate.web.errors import answered
 from pipulate.web.explicit import PluginRoutes
 from pipulate.web.guard import OPEN, STATIC
 from pipulate.web.live import Live
+from pipulate.web.records import editing, listing, many
 from pipulate.web.site import Site, Visit
 
 Kind = Literal["page", "part", "action", "control", "public", "socket"]
@@ -80,6 +81,17 @@ class _Key(_Part):
     regex = ".+"
 
 
+class _Number(Convertor[int]):
+    """A number of a record."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        """Return the number."""
+        return int(value)
+
+
+register_url_convertor("number", _Number())
 register_url_convertor("part", _Part())
 register_url_convertor("module", _Module())
 register_url_convertor("key", _Key())
@@ -88,6 +100,8 @@ _READY_S = 5.0
 _YEAR_S = 31_536_000
 _RUN = "/-/runs/{run:part}"
 _STEP = _RUN + "/steps/{step:part}"
+_RECORDS = "/-/records/{resource:part}"
+_RECORD = _RECORDS + "/{record:number}"
 _JOB = "/-/jobs/{job:part}"
 _REPORT = "/-/reports/{report:part}"
 _SCHEDULE = "/-/schedules/{schedule:part}"
@@ -128,6 +142,25 @@ ADDRESSES = (
     Address(_RUN + "/delete", ("POST",), actions.delete, "action"),
     Address(_RUN + "/undelete", ("POST",), actions.undelete, "action"),
     Address(_RUN + "/purge", ("POST",), actions.purge, "action"),
+    Address(_RECORDS, ("POST",), editing.create, "action"),
+    Address(_RECORDS + "/new", ("GET",), editing.new, "part"),
+    Address(_RECORDS + "/options", ("GET",), listing.options, "part"),
+    Address(_RECORDS + "/undo", ("POST",), editing.undo, "action"),
+    Address(_RECORDS + "/many", ("GET",), many.ask, "part"),
+    Address(_RECORDS + "/many", ("POST",), many.change, "action"),
+    Address(_RECORDS + "/many/delete", ("POST",), many.delete, "action"),
+    Address(_RECORDS + "/many/restore", ("POST",), many.restore, "action"),
+    Address(_RECORDS + "/empty-bin", ("POST",), many.empty_bin, "action"),
+    Address(_RECORD, ("GET",), editing.show, "page"),
+    Address(_RECORD, ("POST",), editing.change, "action"),
+    Address(_RECORD + "/row", ("GET",), listing.show_row, "part"),
+    Address(_RECORD + "/cells/{field:part}", ("GET",), editing.cell, "part"),
+    Address(_RECORD + "/toggle", ("POST",), editing.toggle, "action"),
+    Address(_RECORD + "/move", ("POST",), editing.move, "action"),
+    Address(_RECORD + "/delete", ("POST",), editing.delete, "action"),
+    Address(_RECORD + "/restore", ("POST",), editing.restore, "action"),
+    Address(_RECORD + "/erase", ("POST",), editing.erase, "action"),
+    Address(_RECORD + "/go-back", ("POST",), editing.go_back, "action"),
     Address("/-/app-files/{app:part}/{name:part}", ("GET",), own.asset, "part"),
     Address("/-/apps/{app:part}/{path:key}", ("GET", "POST"), own.answer, "action"),
     Address("/-/notes", ("POST",), conversations.add_note, "action"),

@@ -221,6 +221,10 @@ class Visit:
         text = self.request.query_params.get(name)
         return _number(text, name) if text is not None else None
 
+    async def profile(self) -> str:
+        """Return the id of the profile that the person has chosen."""
+        return await self.site.db.read(chosen_profile, self.who.actor)
+
     async def facts(self, conversation: str) -> Facts:
         """Read what the frame of a page needs."""
         return await self.site.db.read(_facts, self.who.actor, conversation)
@@ -292,6 +296,13 @@ def part(markup: Html, status: int = 200, headers: Mapping[str, str] | None = No
 def of_run(row: RunRow) -> dict[str, str]:
     """Return the headers by which every answer names its run and version."""
     return {"x-pipulate-run": row.id, "x-pipulate-version": str(row.version)}
+
+
+def chosen_profile(tx: Transaction, user: str) -> str:
+    """Return the id of the profile that a person has chosen; the default one where that is gone."""
+    wanted = dict(keyvalue.items(tx, "user", user)).get("profile")
+    is_there = isinstance(wanted, str) and profiles.find(tx, wanted) is not None
+    return str(wanted) if is_there else profiles.DEFAULT_ID
 
 
 def _facts(tx: Transaction, user: str, conversation: str) -> Facts:

@@ -86,6 +86,18 @@ def page(tx: Transaction, shape: Shape, query: Query, *, limit: int, offset: int
     return [record_of(shape, row) for row in rows]
 
 
+def neighbour(tx: Transaction, shape: Shape, query: Query, record: Record, *, after: bool) -> Record | None:
+    """Return the record of a list that stands right after, or right before, one in the order people gave; or None."""
+    where, values = _where(shape, query)
+    sign, way = (">", "ASC") if after else ("<", "DESC")
+    row = tx.one(
+        f"SELECT {columns(shape)} FROM {shape.table} WHERE {where} AND (_place, _id) {sign} (:place, :record)"  # noqa: S608
+        f" ORDER BY _place {way}, _id {way} LIMIT 1",
+        **values, place=record.place, record=record.id,
+    )  # fmt: skip
+    return record_of(shape, row) if row else None
+
+
 def numbers(tx: Transaction, shape: Shape, query: Query) -> list[int]:
     """Return the numbers of all the records, in no order."""
     where, values = _where(shape, query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from pipulate.fields import FormField, Option
 from pipulate.ui.forms.texts import KEPT
@@ -76,6 +77,11 @@ def _search(field: FormField, text: str, options: Sequence[Option], common: Comm
     return _select(field, text, options, {**common, **needs})
 
 
+def _link(field: FormField, text: str, options: Sequence[Option], common: Common) -> Html:
+    """Return the choice of a record; the script asks the server for more of them as somebody types."""
+    return _search(field, text, options, {**common, "data_source": f"/-/records/{quote(field.to)}/options"})
+
+
 def _password(field: FormField, text: str, _options: Sequence[Option], common: Common) -> Html:
     """Return the field of a secret, which never holds it."""
     is_kept = text == KEPT
@@ -100,6 +106,7 @@ _CONTROLS: Mapping[str, Callable[[FormField, str, tuple[Option, ...], Common], H
     "code": _code,
     "colour": _colour,
     "lines": _long,
+    "link": _link,
     "markdown": _markdown,
     "password": _password,
     "search": _search,

@@ -22,6 +22,7 @@ class _Form:
     prefix: str
     focused: str | None
     uploads: UploadForm | None = None
+    form: str | None = None
 
     def id_of(self, field: FormField) -> str:
         return f"{self.prefix}-{field.name.replace('.', '-')}"
@@ -38,7 +39,8 @@ def drawn_fields(
     prefix: str,
     uploads: UploadForm | None = None,
     *,
-    focus: bool = True,
+    form: str | None = None,
+    takes_focus: bool = True,
 ) -> dict[str, Html]:
     """Return the fields of a form by name, in their order; a group with all that is in it.
 
@@ -49,11 +51,12 @@ def drawn_fields(
         options: Field -> choices, for fields whose choices depend on the run.
         prefix: Makes the ids on the page differ from those of other forms.
         uploads: What fields for files need besides.
-        focus: Whether the keyboard goes to the first field that wants something.
+        form: Id of the form they are of, where they do not stand in it.
+        takes_focus: Whether the keyboard goes to one of them.
     """
-    focused = _focused(fields, texts, problems) if focus else None
-    form = _Form(texts, problems, options, prefix, focused, uploads)
-    return {each.name: _field(form, each) for each in fields}
+    focused = _focused(fields, texts, problems) if takes_focus else None
+    drawn = _Form(texts, problems, options, prefix, focused, uploads, form)
+    return {each.name: _field(drawn, each) for each in fields}
 
 
 def fields_of(
@@ -112,7 +115,7 @@ def _focused(
 def _field(form: _Form, field: FormField) -> Html:
     texts, id_ = form.texts.get(field.name, ()), form.id_of(field)
     if field.widget == "hidden":
-        return input_(type="hidden", name=field.name, value=texts[-1] if texts else "")
+        return input_(type="hidden", name=field.name, value=texts[-1] if texts else "", form=form.form)
     if field.parts:
         return _group(form, field, bool(any(texts)), id_)
     problem = form.problems.get(field.name)
@@ -121,6 +124,7 @@ def _field(form: _Form, field: FormField) -> Html:
         return upload_field(field, texts, problem, id_, form.uploads, is_focused=is_focused)
     common: dict[str, Any] = {
         "name": field.name,
+        "form": form.form,
         "aria-describedby": _described(field, problem, id_),
         "aria-invalid": "true" if problem else None,
         "required": field.required and field.widget not in _BOXES,
@@ -141,7 +145,7 @@ def _field(form: _Form, field: FormField) -> Html:
 
 def _is_made_over(field: FormField) -> bool:
     """Tell whether the script puts something into the place of the control that needs the same label."""
-    return field.widget in ("code", "search", "slider", "markdown")
+    return field.widget in ("code", "search", "slider", "markdown", "link")
 
 
 def _described(field: FormField, problem: str | None, id_: str) -> str | None:
@@ -160,7 +164,9 @@ def _group(form: _Form, field: FormField, is_there: bool, id_: str) -> Html:
     box = None
     if field.optional:  # Without a script too: what is below is hidden by a style as long as this is not ticked.
         box = join(
-            input_(type="checkbox", role="switch", id=id_, name=field.name, value="on", checked=is_there),
+            input_(
+                type="checkbox", role="switch", id=id_, name=field.name, value="on", checked=is_there, form=form.form
+            ),
             label("Fill this in", for_=id_),
         )
     return fieldset(

@@ -1,0 +1,74 @@
+// What tables of records ask of the server, one thing after the other, so that quick keys do not overtake each other.
+
+export interface Answer {
+  status: number;
+  text: string;
+  operation: string;
+  notice: string;
+}
+
+let queue: Promise<unknown> = Promise.resolve();
+let waiting = 0;
+
+/** The name of this browser tab, as the script of every page gave it. */
+export function tab(): string {
+  return sessionStorage.getItem("pipulate.tab") ?? "";
+}
+
+/** Whether something that was done has no answer yet. */
+export function isWaiting(): boolean {
+  return waiting > 0;
+}
+
+/** Do something once everything before it is done. */
+export function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  waiting += 1;
+  const result = queue.then(work).finally(() => {
+    waiting -= 1;
+  });
+  queue = result.catch(() => {});
+  return result;
+}
+
+async function ask(address: string, init: RequestInit): Promise<Answer> {
+  const headers = { "HX-Request": "true", "X-Pipulate-Tab": tab() };
+  try {
+    const answer = await fetch(address, { ...init, headers });
+    const text = await answer.text();
+    const operation = answer.headers.get("x-pipulate-operation") ?? "";
+    return { status: answer.status, text, operation, notice: reasonOf(answer, text) };
+  } catch {
+    const notice = "The server does not answer. What you typed is still here; try again when it is back.";
+    return { status: 0, text: "", operation: "", notice };
+  }
+}
+
+function reasonOf(answer: Response, text: string): string {
+  if (answer.ok) return "";
+  const said = answer.headers.get("x-pipulate-notice");
+  if (said) return decodeURIComponent(said);
+  const isPlain = (answer.headers.get("content-type") ?? "").startsWith("text/plain");
+  if (isPlain && text.length < 300) return text.trim();
+  return `The server could not do this (${answer.status}). What you typed is still here; try again.`;
+}
+
+export function get(address: string): Promise<Answer> {
+  return ask(address, {});
+}
+
+export function post(address: string, values: Record<string, string> | FormData = {}): Promise<Answer> {
+  const pairs = values instanceof FormData ? [...values].map(([name, text]) => [name, String(text)]) : Object.entries(values);
+  return ask(address, { method: "POST", body: new URLSearchParams(pairs as [string, string][]) });
+}
+
+/** What a piece of HTML has in it. Rows stand in no table here, which a template does not mind. */
+export function parsed(html: string): DocumentFragment {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content;
+}
+
+/** Say that there are new fields on the page, so that what belongs to them comes. */
+export function dress(): void {
+  document.dispatchEvent(new Event("pipulate:forms"));
+}

@@ -1,0 +1,1 @@
+"""Tables of records as people see them and work in them."""

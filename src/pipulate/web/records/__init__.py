@@ -1,0 +1,1 @@
+"""The pages and actions of tables of records."""
