@@ -61,10 +61,17 @@ def drawn(report: Report, shown: Shown) -> Drawing:
 
 
 def _columns_of(rows: Any) -> Any:
-    """Return rows as a source takes them."""
-    if not isinstance(rows, list):
-        return rows
+    """Return rows as a source takes them, by column."""
+    if hasattr(rows, "columns"):
+        return {str(name): _values(rows[name]) for name in rows.columns}
     return {str(name): [row.get(name) for row in rows] for name in dict.fromkeys(key for row in rows for key in row)}
+
+
+def _values(column: Any) -> Any:
+    """Return a column of a DataFrame as an array; whole numbers of which some are missing as floats and NaN."""
+    if hasattr(column.dtype, "numpy_dtype") and column.isna().any():
+        return column.to_numpy(dtype="float64", na_value=float("nan"))
+    return column.to_numpy()
 
 
 def _grid(shown: Shown, source: Any) -> Any:
