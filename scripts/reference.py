@@ -289,6 +289,10 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
     errors.ProcessDiedError: (("links_of", -9), {}),
     errors.ProgramMissingError: (("pandoc", "no such file or directory"), {}),
     errors.ScheduleRefusedError: (("zone", "“Europe/Berln” is no time zone. Did you mean Europe/Berlin?"), {}),
+    errors.UnknownTableError: (("task", ["profiles", "tasks"]), {}),
+    errors.MissingPackageError: (("typst", "'pipulate[pdf]'"), {}),
+    errors.ReportSubjectError: (("Customer tasks", "17"), {}),
+    errors.ReportFileNotFoundError: (("0193a1b2c3d4",), {}),
     errors.RecordNotFoundError: (("tasks", 12), {}),
     errors.RecordConflictError: (
         (), {"resource": "tasks", "record": 12, "seen": 2, "version": 3, "theirs": {}, "mine": {}},
@@ -404,6 +408,7 @@ _TYPES = (
         "AwareDatetime",
         "a `datetime.datetime` with a zone; what is typed is in the zone of the machine Pipulate runs on",
     ),
+    ("tuple[int, int]", "two numbers, the second not below the first; the same for `float`"),
     ("DateRange", "a `DateRange` with `start`, `end` and `days`; the end is never before the start"),
     ('Literal["a", "b"]', "the option, with its own type"),
     ("Size", "the member of the `Enum`; people read the names of the members"),
@@ -416,6 +421,7 @@ _TYPES = (
     ("File", "a `File` that was uploaded; `list[File]` for several"),
 )
 _WIDGETS = {
+    "range": "two numbers",
     "text": "one line", "integer": "a number", "number": "a number", "checkbox": "a checkbox", "select": "a list",
     "date": "a date", "time": "a time", "datetime": "a date and a time", "radios": "all options at once",
     "checkboxes": "a checkbox for each option", "lines": "a box of several lines", "email": "one line",

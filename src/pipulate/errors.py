@@ -324,9 +324,7 @@ class MissingPackageError(ReportError):
 
     def __init__(self, package: str, install: str) -> None:
         self.package, self.install = package, install
-        super().__init__(
-            f"This needs the package {package}, which is not installed. Install it with: pip install {install}"
-        )
+        super().__init__(f"This needs the package {package}, which is missing. Install it with: pip install {install}")
 
 
 class ReportSubjectError(ReportError):

@@ -77,7 +77,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
     end = asyncio.get_running_loop().time() + seconds
     while not await condition():
         assert asyncio.get_running_loop().time() < end, "it did not come to that"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0)
 
 
 class World:
