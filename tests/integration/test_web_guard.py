@@ -16,6 +16,7 @@ import pytest
 
 from pipulate.app import Application
 from pipulate.security.capability import OWNER
+from pipulate.security.who import Who
 from pipulate.storage import jobs, schedules
 from pipulate.web.errors import refused
 from pipulate.web.guard import OPEN, BodyTooLargeError, Guard, Receive, Scope, Send
@@ -58,6 +59,9 @@ OTHER_PAGES = (
 )
 FORMS = {
     "/-/look": b"theme=dark",
+    "/-/records/{resource:part}/{record:number}": b"_seen=9&_field=name&name=Mallory",
+    "/-/records/{resource:part}/many": b"chosen=1&_field=name&name=Mallory",
+    "/-/records/{resource:part}/many/restore": b"chosen=4",
     "/-/control/delete": b"app=greeting&key=open",
     "/-/control/schedule": b'app=greeting&answers={"name":{"name":["Ada"]}}&cron=0+7+*+*+1&zone=UTC',
 }
@@ -84,6 +88,19 @@ PNG = b"\\x89PNG\\r\\n\\x1a\\n"
 @app.step("shown")
 def shown() -> list[object]:
     return [pd.DataFrame({"a": ["Ada"]}), Picture(PNG, "image/png"), Mermaid("flowchart"), SandboxedHtml("<b>Ada</b>")]
+"""
+KEEPS = """
+from pydantic import BaseModel
+
+from pipulate import Resource
+
+
+class Kept(BaseModel):
+    name: str
+    done: bool = False
+
+
+kept = Resource("kept", Kept, toggle="done")
 """
 PARTS = {"table": 0, "table.csv": 0, "table.xlsx": 0, "picture": 1, "drawing": 2, "html": 3, "json": 0}
 """What results are made of -> the part of the result above that has it."""
@@ -124,6 +141,9 @@ class World:
             yield f"/-/runs/{self.shown}/steps/shown/{last}?part={PARTS[last]}"
             return
         known = self.values | (self.files if "field" in names or "sha256" in names else {})
+        if template.startswith("/-/records"):
+            known = {"resource": ["kept"], "record": ["1", "2", "4"], "field": ["name"]}
+            template += {"toggle": "?field=done&to=on", "many": "?chosen=1"}.get(last, "")
         for values in itertools.product(*(known.get(name, ["01"]) for name in names)):
             filled = iter(values)
             yield re.sub(r"{[^}]*}", lambda _: next(filled), template)  # noqa: B023 - used up before the next turn
@@ -151,7 +171,7 @@ class World:
         return (
             f"_seen={seen}&_submit={uuid4()}&name=Mallory&language=Deutsch&version=2&text=note&profile=default"
             f"&offered=x&file=hello.py&key=stolen&_retry=1&_remove={self.files['upload'][0]}&path={self.values['file'][0]}"
-            f"&job={self.values['job'][0]}"
+            f"&job={self.values['job'][0]}&_field=name&beside=3&after=1&chosen=1&operation={self.values['operation'][0]}"
             f"&run={self.values['run'][2]}&title=Stolen&kind=day&zone=UTC&id={self.values['schedule'][0]}"
         ).encode()
 
@@ -196,6 +216,18 @@ async def some_schedules(browser: Browser, run: str) -> list[str]:
     return ids
 
 
+async def some_records(application: Application) -> list[str]:
+    """Keep four records, one of them changed and one of them in the bin; return the id of what was done last."""
+    records, who = application.site.records, Who(OWNER)
+    kept = records.resources["kept"]
+    for name in ("Ada", "Bob", "Cleo", "Dora"):
+        await records.create(kept, {"name": name}, "default", who)
+    for seen, name in enumerate(("Ada B", "Ada C"), start=1):
+        await records.change(kept, 1, {"name": name}, who, seen=seen)
+    await records.delete(kept, [4], who)
+    return [(await records.change(kept, 2, {"name": "Bo"}, who, seen=1)).operation]
+
+
 @asynccontextmanager
 async def a_world(folder: Path) -> AsyncIterator[World]:
     plugins = folder / "plugins"
@@ -204,6 +236,7 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
     (plugins / "own.js").write_text("// Nothing.")
     (plugins / "sends.py").write_text(SENDS)
     (plugins / "views.py").write_text(VIEWS)
+    (plugins / "kept.py").write_text(KEEPS)
     async with running(folder) as application:
         browser = Browser(application)
         runs, keys, versions = [], [], {}
@@ -231,6 +264,7 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
         values = {"app": ["guarded"], "library": ["mermaid.js"], "path": ["own"], "name": ["own.js"]}
         put = application.site.db.write_now
         values["job"] = [put(put_one, status=each, title="Ada", reason="Ada") for each in (jobs.PARKED, jobs.DONE)]
+        values["operation"] = await some_records(application)
         values |= {"schedule": await some_schedules(browser, runs[2])}
         values |= {"run": runs, "step": ["name", "language", "greeting", "extra"], "module": ["hello"], "key": keys}
         yield World(application, browser, values | {"file": [str(export)]}, versions, files, shown)

@@ -28,7 +28,7 @@ from pipulate.ui.lists import home as home_page
 from pipulate.ui.markdown import markdown
 from pipulate.ui.settings import BROKEN, PluginLine, finding_line, plugins_page, profiles_page
 from pipulate.web import explicit, reports
-from pipulate.web.records import listing
+from pipulate.web.records import editing, listing
 from pipulate.web.runpage import described, elsewhere, whole
 from pipulate.web.site import Site, Visit, app_address, part
 
@@ -135,6 +135,8 @@ async def run(visit: Visit) -> Response:
     if visit.request.path_params["module"] not in visit.site.plugins.table.by_module:
         return await _without_app(visit)
     plugin = _plugin(visit)
+    if plugin.resource is not None:
+        return await editing.show(visit, plugin.resource, visit.request.path_params["key"])
     if isinstance(plugin.app, ExplicitApp) and visit.query_number("version") is None:
         return await explicit.page(visit, plugin, visit.request.path_params["key"])
     if plugin.app is None:

@@ -112,22 +112,24 @@ def record_form(resource: Resource[Any], record: Record | None, typed: Typed, ad
     draft = f"record:{resource.name}:{record.id if record else 'new'}"
     return form(
         _seen(record, typed.conflict) if record is not None else None,
-        [input_(type="hidden", name="_field", value=each.name) for each in resource.fields] if record else None,
+        [input_(type="hidden", name="_field", value=each.name) for each in resource.fields],
         problems_without_field(typed.problems, resource.fields),
         _conflict(resource, typed) if typed.conflict is not None else None,
         join(*_fields(resource, record, typed).values()),
         div(
             button("Keep mine" if typed.conflict else "Save" if record else "Add", class_="primary"),
-            a("Take theirs", href=where, class_="button secondary", data_drops_draft=draft) if typed.conflict else None,
+            _theirs(record, address, draft) if record is not None and typed.conflict is not None else None,
             button("Add, and another", name="_another", value="1", class_="secondary") if record is None else None,
             a("Cancel", href=address, class_="button quiet", data_drops_draft=draft),
             class_="actions",
         ),
-        method="post",
-        action=where,
-        data_draft=draft,
+        method="post", action=where, hx_post=where, hx_target="#record", hx_swap="outerHTML", data_draft=draft,
         class_="record-form card",
-    )
+    )  # fmt: skip
+
+
+def _theirs(record: Record, address: str, draft: str) -> Html:
+    return a("Take theirs", href=f"{address}/{record.id}", class_="button secondary", data_drops_draft=draft)
 
 
 def _fields(resource: Resource[Any], record: Record | None, typed: Typed) -> Mapping[str, Html]:
@@ -222,20 +224,8 @@ def many_form(
             join(
                 input_(type="hidden", name="all", value="1"), input_(type="hidden", name="query", value=query)
             ) if query is not None else None,
-            [
-                fieldset(
-                    legend(
-                        label(
-                            input_(type="checkbox", name="_field", value=each.name, checked=each.name in changed),
-                            f" Change {each.label}",
-                        )
-                    ),
-                    drawn[each.name],
-                    class_="many-field",
-                )
-                for each in resource.fields
-                if each.widget != "hidden"
-            ],
+            [_many_field(each, drawn[each.name], is_ticked=each.name in changed) for each in resource.fields
+             if each.widget != "hidden"],
             div(
                 button("Change", class_="primary"),
                 a("Cancel", href=address, class_="button quiet", data_closes="drawer"),
@@ -248,3 +238,8 @@ def many_form(
         ),
         class_="many",
     )  # fmt: skip
+
+
+def _many_field(field: FormField, drawn: Html, *, is_ticked: bool) -> Html:
+    box = input_(type="checkbox", name="_field", value=field.name, checked=is_ticked)
+    return fieldset(legend(label(box, f" Change {field.label}")), drawn, class_="many-field")

@@ -40,9 +40,8 @@ def record_history(
         now: The moment.
         is_all: Whether there is nothing older.
     """
-    own = f"{base(resource.name)}/{record.id}"
     lines = [_line(resource, record, each, labels, viewer, now) for each in events]
-    older = None if is_all else a("Older changes", href=f"{own}?before={events[-1].version}", class_="button quiet")
+    older = None if is_all else a("Older changes", href=f"?before={events[-1].version}", class_="button quiet")
     return section(h2("History"), ol(lines, class_="record-history"), older, id="history")
 
 

@@ -15,7 +15,7 @@ from pipulate.ui.html import EMPTY, Html, a, button, col, colgroup, input_, join
 from pipulate.ui.records.cells import drawn
 from pipulate.ui.records.view import ListView
 
-ROWS_FORM: Final = "records-rows"
+ROWS_FORM: Final = "records-act"
 """Id of the form that buttons in rows send; it holds nothing itself."""
 
 ADD_FORM: Final = "records-add"
@@ -129,7 +129,7 @@ def _switch(view: ListView, record: Record, field: FormField, name: str) -> Html
 
 def _open(view: ListView, record: Record, name: str) -> Html:
     return a(
-        "Open", span(f" {name}", class_="visually-hidden"), href=f"{view.base}/{record.id}", class_="button quiet",
+        "Open", span(f" {name}", class_="visually-hidden"), href=f"{view.address}/{record.id}", class_="button quiet",
         tabindex="-1",
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,11 +29,13 @@ from pipulate.web.records.shared import (
     finished,
     landing,
     named,
+    numbered,
     options_of,
     record_of,
     resource_of,
     told,
 )
+from pipulate.web.runpage import elsewhere
 from pipulate.web.site import Visit, part
 
 _REFUSALS = (InvalidAnswersError, RecordTakenError, RecordRefusedError)
@@ -53,20 +56,30 @@ async def create(visit: Visit) -> Response:
         outcome = await visit.site.records.create(resource, answers_of(fields, form), await visit.profile(), visit.who)
     except _REFUSALS as error:
         wrong = _wrong(error)
-        if visit.is_htmx:
+        if visit.is_htmx and not _is_page(visit):
             return part(await add_row_again(visit, resource, form, wrong), 422)
         return await _page(visit, resource, None, await _again(visit, resource, form, {}, wrong), 422)
-    if visit.is_htmx:
+    if visit.is_htmx and not _is_page(visit):
         return part(await row_of(visit, resource, outcome.records[0]), headers=told(outcome))
     if await visit.text("_another"):
-        return RedirectResponse(f"/-/records/{resource.name}/new", 303)
-    return RedirectResponse(back_to(visit, resource, outcome.operation), 303)
+        return elsewhere(visit, f"/-/records/{resource.name}/new")
+    return elsewhere(visit, back_to(visit, resource, outcome.operation))
 
 
-async def show(visit: Visit) -> Response:
-    """Return the page of a record, with its history."""
+async def one(visit: Visit) -> Response:
+    """Give some fields of a record what was typed, or lead to its page."""
+    if visit.request.method == "POST":
+        return await _change(visit)
     resource = resource_of(visit)
     record = await record_of(visit, resource, deleted=True)
+    return RedirectResponse(f"{landing(visit, resource)}/{record.id}", 303)
+
+
+async def show(visit: Visit, resource: Resource[Any], number: str) -> Response:
+    """Return the page of a record, with its history."""
+    if not re.fullmatch(r"[0-9]{1,18}", number):
+        raise HTTPException(404)
+    record = await numbered(visit, resource, int(number), deleted=True)
     texts = texts_of(resource.fields, record.values)
     return await _page(visit, resource, record, await _typed(visit, resource, texts, record.values))
 
@@ -81,8 +94,7 @@ async def cell(visit: Visit) -> Response:
     return part(cell_editor(resource, record, field, typed))
 
 
-async def change(visit: Visit) -> Response:
-    """Give some fields of a record what was typed."""
+async def _change(visit: Visit) -> Response:
     resource, form, seen = resource_of(visit), await visit.form(), await visit.number("_seen")
     record = await record_of(visit, resource)
     fields = named(resource, form)
@@ -92,9 +104,9 @@ async def change(visit: Visit) -> Response:
         return await _asked_again(visit, resource, record, fields, 409, {}, error)
     except _REFUSALS as error:
         return await _asked_again(visit, resource, record, fields, 422, _wrong(error))
-    if visit.is_htmx:
+    if visit.is_htmx and not _is_page(visit):
         return part(await row_of(visit, resource, outcome.records[0]), headers=told(outcome))
-    return RedirectResponse(back_to(visit, resource, outcome.operation), 303)
+    return elsewhere(visit, back_to(visit, resource, outcome.operation))
 
 
 async def toggle(visit: Visit) -> Response:
@@ -164,7 +176,7 @@ async def go_back(visit: Visit) -> Response:
     except InvalidAnswersError as error:
         words = " ".join(error.problems.values())
         raise RecordRefusedError(f"This version breaks a rule that holds now: {words}") from error
-    return RedirectResponse(f"/-/records/{resource.name}/{record.id}", 303)
+    return RedirectResponse(f"{landing(visit, resource)}/{record.id}", 303)
 
 
 async def undo(visit: Visit) -> Response:
@@ -175,6 +187,11 @@ async def undo(visit: Visit) -> Response:
 
 
 # What the pages show
+
+
+def _is_page(visit: Visit) -> bool:
+    """Tell whether the form with all fields of a record was sent, rather than a cell or the row for a new one."""
+    return visit.request.headers.get("hx-target") == "record"
 
 
 def _to_bin(visit: Visit, resource: Resource[Any]) -> Response:
@@ -201,7 +218,7 @@ async def _asked_again(
 ) -> Response:
     """Return the form with what was typed: in its cell where one field was asked for by our script, else the page."""
     typed = await _again(visit, resource, await visit.form(), record.values, wrong, conflict)
-    if visit.is_htmx and len(fields) == 1:
+    if visit.is_htmx and len(fields) == 1 and not _is_page(visit):
         return part(cell_editor(resource, record, fields[0], typed), status)
     return await _page(visit, resource, record, typed, status)
 
@@ -249,6 +266,8 @@ async def _page(
     history = await _history(visit, resource, record) if record is not None else None
     address = landing(visit, resource)
     content = record_page(resource, record, typed, address, history, visit.who.actor, visit.now)
+    if visit.is_htmx:
+        return part(content, status)
     heading = resource.label_of(record.values) if record is not None else "New"
     return await visit.page(f"{heading} · {resource.title}", content, status=status, extras=EXTRAS)
 

@@ -31,8 +31,12 @@ from pipulate.web.site import Visit, part
 _CHOSEN_MAX = 1_000
 
 
-async def ask(visit: Visit) -> Response:
-    """Return the form that changes what is chosen."""
+async def several(visit: Visit) -> Response:
+    """Return the form that changes what is chosen, or do what it says."""
+    return await (_change(visit) if visit.request.method == "POST" else _ask(visit))
+
+
+async def _ask(visit: Visit) -> Response:
     resource = resource_of(visit)
     given = visit.request.query_params
     chosen, query = await _chosen(visit, resource, given.getlist("chosen"), given.get("all"), given.get("query", ""))
@@ -43,7 +47,7 @@ async def ask(visit: Visit) -> Response:
     return await _asked(visit, resource, typed, chosen, query, ())
 
 
-async def change(visit: Visit) -> Response:
+async def _change(visit: Visit) -> Response:
     """Give the ticked fields of all that is chosen what was typed."""
     resource, form = resource_of(visit), await visit.form()
     chosen, query = await _of_form(visit, resource)

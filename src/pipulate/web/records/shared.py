@@ -56,7 +56,11 @@ async def record_of(visit: Visit, resource: Resource[Any], *, deleted: bool = Fa
     Raises:
         RecordNotFoundError: If there is none, or it is in the bin and that was not asked for.
     """
-    number = int(visit.request.path_params["record"])
+    return await numbered(visit, resource, visit.request.path_params["record"], deleted=deleted)
+
+
+async def numbered(visit: Visit, resource: Resource[Any], number: int, *, deleted: bool = False) -> Record:
+    """Return a record by its number; as in `record_of`."""
     return await visit.site.records.find(
         resource, min(number, _NUMBER_MAX), profile=await owner(visit, resource), deleted=deleted
     )
