@@ -168,8 +168,8 @@ async def test_page_shows_active_customers_with_their_tasks(world: World) -> Non
 async def test_page_table_csv_and_xlsx_show_the_same_rows(world: World) -> None:
     await add_some(world.application)
     query = "?priority=1&priority=3"
-    page, file = await world.browser.get(PAGE + query), await world.browser.get(f"{PAGE}.csv{query}")
-    sheet = await world.browser.get(f"{PAGE}.xlsx{query}")
+    page, file = await world.browser.get(PAGE + query), await world.browser.get(f"{MADE}/rows.csv{query}")
+    sheet = await world.browser.get(f"{MADE}/rows.xlsx{query}")
     shown = [["" if cell == "-" else cell for cell in row] for row in rows_of(page)]
     head, *rows = csv_rows(file)
     assert head == ["Customer", "Task", "Priority", "Due", "State"]
@@ -184,10 +184,10 @@ async def test_page_table_csv_and_xlsx_show_the_same_rows(world: World) -> None:
 
 async def test_text_like_a_formula_is_text_in_every_download(world: World) -> None:
     await add_some(world.application)
-    file, sheet = await world.browser.get(f"{PAGE}.csv"), await world.browser.get(f"{PAGE}.xlsx")
+    file, sheet = await world.browser.get(f"{MADE}/rows.csv"), await world.browser.get(f"{MADE}/rows.xlsx")
     assert "'=HYPERLINK(1)" in file.text
     assert "=HYPERLINK(1)" in xlsx_cells(sheet)
-    excel = await world.browser.get(f"{PAGE}.csv?bom=1")
+    excel = await world.browser.get(f"{MADE}/rows.csv?bom=1")
     assert excel.body.startswith("\ufeff".encode())
 
 
@@ -203,7 +203,7 @@ async def test_open_tasks_only_and_priority_narrow_together(world: World) -> Non
     await add_some(world.application)
     page = await world.browser.get(f"{PAGE}?priority=1&priority=2&only_open=on")
     assert [row[1] for row in rows_of(page)] == ["Task 1"]
-    assert csv_rows(await world.browser.get(f"{PAGE}.csv?priority=1&priority=2&only_open=on"))[1][1] == "Task 1"
+    assert csv_rows(await world.browser.get(f"{MADE}/rows.csv?priority=1&priority=2&only_open=on"))[1][1] == "Task 1"
 
 
 async def test_script_gets_what_is_shown_alone(world: World) -> None:
@@ -229,8 +229,8 @@ async def test_without_records_the_page_says_what_to_do(world: World) -> None:
     assert page.status == 200
     assert "There are no active customers yet" in page.text
     assert drawing_of(page) is None
-    assert csv_rows(await world.browser.get(f"{PAGE}.csv")) == [["Customer", "Task", "Priority", "Due", "State"]]
-    assert (await world.browser.get(f"{PAGE}.xlsx")).status == 200
+    assert csv_rows(await world.browser.get(f"{MADE}/rows.csv")) == [["Customer", "Task", "Priority", "Due", "State"]]
+    assert (await world.browser.get(f"{MADE}/rows.xlsx")).status == 200
 
 
 async def test_customer_without_tasks_is_shown_and_drawn(world: World) -> None:
@@ -253,7 +253,7 @@ async def test_filters_that_break_a_rule_are_said_at_the_field(world: World, que
     assert page.status == 422
     assert 'aria-invalid="true"' in page.text
     assert "Nothing is shown until the filters are right" in page.text
-    assert (await world.browser.get(f"{PAGE}.csv?{query}")).status == 422
+    assert (await world.browser.get(f"{MADE}/rows.csv?{query}")).status == 422
 
 
 async def test_what_people_wrote_is_text_on_the_page_and_in_what_is_drawn(world: World) -> None:
@@ -317,13 +317,13 @@ async def test_without_bokeh_the_page_says_how_to_get_it_and_shows_the_table(
 async def test_without_pandas_the_rows_are_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await add_some(world.application)
     query = "?priority=1&priority=4"
-    before = csv_rows(await world.browser.get(f"{PAGE}.csv{query}"))
+    before = csv_rows(await world.browser.get(f"{MADE}/rows.csv{query}"))
     monkeypatch.setitem(sys.modules, "pandas", None)
-    assert csv_rows(await world.browser.get(f"{PAGE}.csv{query}")) == before
+    assert csv_rows(await world.browser.get(f"{MADE}/rows.csv{query}")) == before
 
 
 async def test_there_is_no_download_of_what_is_no_report(world: World) -> None:
-    for address in ("/hello.csv", "/nothing.xlsx", "/tasks.csv", "/-/reports/nothing/made"):
+    for address in ("/-/reports/tasks/rows.csv", "/-/reports/nothing/rows.xlsx", "/-/reports/nothing/made"):
         assert (await world.browser.get(address)).status == 404
 
 
@@ -338,11 +338,11 @@ async def test_plan_is_made_as_a_job_and_kept_with_date_size_and_hash(world: Wor
     assert (made.id, made.subject_label, made.name) == (row.id, "Acme", "Project plan Acme.pdf")
     part = await world.part()
     assert made.sha256[:8] in part
-    got = await world.browser.get(f"{MADE}/files/{made.id}/{made.name.replace(' ', '%20')}")
+    got = await world.browser.get(f"{MADE}/files/{made.id}/as/{made.name.replace(' ', '%20')}")
     assert got.body.startswith(b"%PDF-")
     assert len(got.body) == made.size_bytes
     assert got.headers["content-disposition"].startswith("attachment")
-    shown = await world.browser.get(f"{MADE}/files/{made.id}/plan.pdf?show=1")
+    shown = await world.browser.get(f"{MADE}/files/{made.id}/as/plan.pdf?show=1")
     assert shown.headers["content-type"] == "application/pdf"
 
 
@@ -428,15 +428,19 @@ async def test_deleted_file_can_be_put_back_and_is_erased_after_a_while(world: W
     await world.browser.post(f"{address}/delete", htmx=True)
     late = from_text(made.made_at) + timedelta(days=1)
     await world.reports.purge(to_text(late))
-    assert (await world.browser.get(f"{address}/a.txt")).status == 404
+    assert (await world.browser.get(f"{address}/as/a.txt")).status == 404
     assert not world.application.site.engine.files.has(made.id, made.sha256)
 
 
 async def test_file_of_another_report_or_nobody_is_not_found(world: World) -> None:
     await world.make("note")
     (made,) = await world.made("own")
-    assert (await world.browser.get(f"/-/reports/own/files/{made.id}/x.txt")).body == b"kept"
-    for address in (f"{MADE}/files/{made.id}/x", "/-/reports/own/files/nothing/x", "/-/reports/own/files/../x"):
+    assert (await world.browser.get(f"/-/reports/own/files/{made.id}/as/x.txt")).body == b"kept"
+    for address in (
+        f"{MADE}/files/{made.id}/as/x",
+        "/-/reports/own/files/nothing/as/x",
+        "/-/reports/own/files/../as/x",
+    ):
         assert (await world.browser.get(address)).status == 404
 
 

@@ -104,10 +104,14 @@ class ReportPage:
         """Return it with why nothing is drawn."""
         return replace(self, note=words)
 
-    def at(self, ending: str = "", **more: str) -> str:
-        """Return the address of the same, or of its download, with more asked for."""
+    def download(self, ending: str, **more: str) -> str:
+        """Return the address of the same as a file."""
+        return replace(self, address=f"/-/reports/{self.report.name}/rows{ending}").at(**more)
+
+    def at(self, **more: str) -> str:
+        """Return the address of the same, with more asked for."""
         query = "&".join([*filter(None, [self.query]), *(f"{name}={text}" for name, text in more.items())])
-        return f"{self.address}{ending}" + (f"?{query}" if query else "")
+        return f"{self.address}?{query}" if query else self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,9 +270,9 @@ def _foot(page: ReportPage) -> Html:
     return div(
         div(drawn),
         div(
-            a("CSV", href=page.at(".csv"), download=True, class_="button quiet"),
-            a("CSV for Excel", href=page.at(".csv", bom="1"), download=True, class_="button quiet"),
-            a("XLSX", href=page.at(".xlsx"), download=True, class_="button quiet"),
+            a("CSV", href=page.download(".csv"), download=True, class_="button quiet"),
+            a("CSV for Excel", href=page.download(".csv", bom="1"), download=True, class_="button quiet"),
+            a("XLSX", href=page.download(".xlsx"), download=True, class_="button quiet"),
             class_="downloads",
             role="group",
             aria_label="Download what is shown",
@@ -443,7 +447,7 @@ def _file(part: MadePart, made: ReportFile, *, in_bin: bool) -> list[Any]:
 
 
 def _download(part: MadePart, made: ReportFile, words: Any) -> Html:
-    address = f"{part.base}/files/{made.id}/{quote(made.name, safe='')}"
+    address = f"{part.base}/files/{made.id}/as/{quote(made.name, safe='')}"
     is_pdf = made.media_type == "application/pdf"
     return span(
         a(words, href=f"{address}?show=1" if is_pdf else address, target="_blank" if is_pdf else None,

@@ -1,7 +1,6 @@
 """The page of a report, what is taken from it, and the files it makes.
 
-The filters stand in the address: each tab has its own, a link shows the same again, and a download is the same address
-with another ending.
+The filters stand in the address: each tab has its own, a link shows the same again, and a download asks for the same.
 """
 
 from __future__ import annotations
@@ -87,12 +86,9 @@ def _headers(report: Report, ending: str) -> dict[str, str]:
 
 async def _shown(visit: Visit) -> tuple[Report, Shown]:
     """Return what an address shows; 404 where it is no report's, 422 where its filters break a rule."""
-    plugin = visit.site.plugins.table.by_module.get(visit.request.path_params["module"])
-    if plugin is None or plugin.report is None:
-        raise HTTPException(404)
+    report = _report(visit)
     facts = await visit.facts(messages.general(visit.who.actor))
-    filters = showing.asked(plugin.report, _typed(visit))
-    return plugin.report, await _rows(visit, plugin.report, filters, facts.profile)
+    return report, await _rows(visit, report, showing.asked(report, _typed(visit)), facts.profile)
 
 
 async def _rows(visit: Visit, report: Report, filters: Mapping[str, Any], profile: str) -> Shown:
