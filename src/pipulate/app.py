@@ -20,7 +20,10 @@ from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
 from pipulate.crud.engine import Records
+from pipulate.crud.fitting import fit_command
+from pipulate.crud.long import Long
 from pipulate.crud.tables import Tables
+from pipulate.crud.waiting import Room
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded
 from pipulate.explicit.entry import Explicit
@@ -140,6 +143,7 @@ class Application:
         await self.site.engine.background.jobs.close()
         await self.site.engine.close()
         self.site.uploads.close()
+        self.site.long.room.close()
         if self.site.explicit is not None:
             self.site.explicit.close()
         await asyncio.get_running_loop().run_in_executor(None, self.site.db.close)
@@ -185,6 +189,7 @@ def build(
     records = Records(db, bus, clock, engine.apart)
     engine.work.tables = lambda profile: Tables(db, lambda: records.resources, profile)
     reports = Reports(db, files, clock, runs_jobs, engine.work.tables)
+    long = Long(records, Room(layout.state / "imports", db, clock), runs_jobs, clock, engine.there)
     loops: list[asyncio.AbstractEventLoop] = []
 
     def changed(modules: frozenset[str]) -> None:
@@ -232,7 +237,7 @@ def build(
     limits = _limits(settings)
     sent = Uploads(db, files, clock, limits)
     site = Site(
-        settings, db, engine, records, reports, plugins, capability, assets, bus, clock, sent, scheduler, explicit
+        settings, db, engine, records, reports, long, plugins, capability, assets, bus, clock, sent, scheduler, explicit
     )
     hosts: set[str] = set()
 
@@ -242,6 +247,7 @@ def build(
             yield
 
     where = "" if settings.data == Path("data") else f" --data {shlex.quote(str(settings.data))}"
+    records.command = lambda name: f"{fit_command(name)}{where}{_plugins_option(settings)}"
 
     guard = Guard(
         router(site, lifespan),
@@ -253,6 +259,10 @@ def build(
     )
     application = Application(site, guard, layout, lock, hosts, loops)
     return application
+
+
+def _plugins_option(settings: Settings) -> str:
+    return "" if settings.plugins == Path("plugins") else f" --plugins {shlex.quote(str(settings.plugins))}"
 
 
 @contextlib.asynccontextmanager
@@ -302,6 +312,7 @@ async def _tidy(site: Site, stop: asyncio.Event) -> None:
         try:
             await site.db.write(keyvalue.forget_old, to_text(site.clock.now()))
             await asyncio.get_running_loop().run_in_executor(None, janitor.clear)
+            await site.long.room.run(site.long.room.clear)
         except (PipulateError, OSError) as error:
             _log.warning("files.not_cleared", reason=str(error))
         with contextlib.suppress(TimeoutError):

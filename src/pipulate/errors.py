@@ -17,6 +17,7 @@ PipulateError
 │   ├── ProcessDiedError          job.process_died
 │   ├── ProgramMissingError       job.program_missing
 │   └── ScheduleRefusedError      job.schedule_refused
+├── ProfileLockedError            profile.locked
 ├── RecordError                   record.failed
 │   ├── RecordNotFoundError       record.not_found
 │   ├── RecordConflictError       record.conflict
@@ -24,9 +25,9 @@ PipulateError
 │   ├── RecordLinkedError         record.linked
 │   ├── RecordRefusedError        record.refused
 │   ├── TableDiffersError         record.table_differs
+│   ├── FitRefusedError           record.not_fitted
 │   └── UnknownTableError         record.unknown_table
 ├── ReportError                   report.failed
-│   ├── MissingPackageError       report.missing_package
 │   ├── ReportSubjectError        report.unknown_subject
 │   └── ReportFileNotFoundError   report.file_not_found
 └── RunError                      run.failed
@@ -230,6 +231,17 @@ class ScheduleRefusedError(JobError):
         super().__init__(reason)
 
 
+class ProfileLockedError(PipulateError):
+    """The chosen profile is shown alone, so nothing of another one is."""
+
+    code = "profile.locked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The profile is locked, so only what belongs to it is shown. Unlock it in the profile menu first."
+        )
+
+
 class RecordError(PipulateError):
     """Something asked of records could not be done; they are as they were."""
 
@@ -293,22 +305,33 @@ class TableDiffersError(RecordError):
 
     code = "record.table_differs"
 
-    def __init__(self, resource: str, differences: Sequence[str]) -> None:
-        self.resource, self.differences = resource, tuple(differences)
+    def __init__(self, resource: str, differences: Sequence[str], command: str = "") -> None:
+        self.resource, self.differences, self.command = resource, tuple(differences), command
+        todo = f" To bring the table to them, after a backup, run: {command}" if command else ""
         super().__init__(
             f"The fields of {resource!r} are not those of its table: {'; '.join(differences)}. Nothing was changed."
+            + todo
         )
+
+
+class FitRefusedError(RecordError):
+    """A table cannot be brought to the fields its resource declares now; it is as it was.
+
+    Attributes:
+        reasons: What stands in the way, and what to do about it, one sentence each.
+    """
+
+    code = "record.not_fitted"
+
+    def __init__(self, resource: str, reasons: Sequence[str]) -> None:
+        self.resource, self.reasons = resource, tuple(reasons)
+        super().__init__("\n".join((f"The table of {resource!r} stays as it is.", *reasons)))
 
 
 class UnknownTableError(RecordError):
     """The code of an app asked for a table of records that no app declares."""
 
     code = "record.unknown_table"
-
-    def __init__(self, table: str, known: Sequence[str]) -> None:
-        self.table, self.known = table, tuple(known)
-        there = ", ".join(map(repr, known)) or "none"
-        super().__init__(f"There is no table of records {table!r}; there are: {there}.")
 
 
 class ReportError(PipulateError):
@@ -317,37 +340,16 @@ class ReportError(PipulateError):
     code = "report.failed"
 
 
-class MissingPackageError(ReportError):
-    """A report needs a package that is not installed."""
-
-    code = "report.missing_package"
-
-    def __init__(self, package: str, install: str) -> None:
-        self.package, self.install = package, install
-        super().__init__(f"This needs the package {package}, which is missing. Install it with: pip install {install}")
-
-
 class ReportSubjectError(ReportError):
     """A report was to make something for somebody it does not know, or does not know any more."""
 
     code = "report.unknown_subject"
-
-    def __init__(self, title: str, subject: str) -> None:
-        self.title, self.subject = title, subject
-        super().__init__(
-            f"“{title}” knows nobody {subject[:80]!r} to be made for. They may have been removed meanwhile; reload the"
-            " page."
-        )
 
 
 class ReportFileNotFoundError(ReportError):
     """A report made no file of this id, or it was erased, or the person may not see it."""
 
     code = "report.file_not_found"
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        super().__init__("This file is not there any more. It may have been erased from the bin; make it anew.")
 
 
 class RunError(PipulateError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -314,6 +315,15 @@ async def test_list_is_sorted_by_any_field_and_what_has_no_value_comes_last(worl
     assert "".join(await world.texts(sort=(Sort("mood"), Sort("text", descending=True)))) == "Cba"
 
 
+async def test_links_are_sorted_by_what_they_lead_to(world: World) -> None:
+    """By its name, not by its number; a record that leads nowhere comes last."""
+    zeta, acme = await world.customer("Zeta", "z"), await world.customer("acme", "a")
+    for text, customer in (("1", zeta.id), ("2", None), ("3", acme.id)):
+        await world.add(text, customer=customer)
+    assert await world.texts(sort=(Sort("customer"),)) == ["3", "1", "2"]
+    assert await world.texts(sort=(Sort("customer", descending=True),)) == ["1", "3", "2"]
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [("zurich", ["Zürich trip"]), ("TRIP z", ["Zürich trip"]), ("100%", ["100% sure"]), ("_", []), ("trip sure", []),
@@ -490,8 +500,9 @@ async def test_whoever_listens_hears_of_every_change_once_it_is_stored(world: Wo
 @pytest.mark.parametrize(
     ("damage", "said"),
     [("UPDATE rec_tasks SET text = 'x'", "text are not what"), ("UPDATE rec_tasks SET _version = 3", "1 events where"),
-     ("UPDATE rec_tasks SET _deleted_at = '1'", "says otherwise"), ("DELETE FROM record_events", "0 events where"),
-     ("UPDATE record_tables SET shape = '{}'", "cannot be read")],
+     ("UPDATE rec_tasks SET _deleted_at = '1'", "says otherwise"),
+         ("DELETE FROM record_events WHERE resource = 'tasks'", "0 events where"),
+     ("UPDATE record_tables SET shape = '{}' WHERE name = 'tasks'", "cannot be read")],
 )  # fmt: skip
 async def test_damage_is_named(world: World, damage: str, said: str) -> None:
     record = await world.add("A")
@@ -520,3 +531,53 @@ async def test_table_with_other_fields_stops_its_app_and_no_other(world: World) 
     assert "'done' was flag and is integer now" in refused.value.differences
     assert (await records.page(world.customers, Query(), limit=10)).total == 1
     assert await world.texts() == ["A"]
+
+
+async def walk(world: World, seen: list[list[Record]], until: asyncio.Event) -> None:
+    """Read page after page, round after round, as long as others work."""
+    while not until.is_set():
+        for number in range(6):
+            listing = await world.records.page(world.tasks, Query(HOME), limit=7, offset=number * 7)
+            seen.append(list(listing.records))
+
+
+async def work(world: World, who: Who, chance: random.Random) -> None:
+    """Add, move, delete and take back, in an order of chance."""
+    for step in range(15):
+        listing = await world.records.page(world.tasks, Query(HOME), limit=100)
+        one, other = (chance.choice(listing.records) for _ in range(2))
+        try:
+            match chance.choice(["add", "move", "move", "delete", "undo"]):
+                case "add":
+                    await world.records.create(world.tasks, {"text": f"{who.actor} {step}"}, HOME, who)
+                case "move":
+                    await world.records.move(world.tasks, one.id, other.id, who, after=chance.random() < 0.5)
+                case "delete":
+                    await world.records.delete(world.tasks, [one.id], who)
+                case _:
+                    lately = await world.records.done_lately(world.tasks)
+                    await world.records.undo(world.tasks, chance.choice(lately).id, who)
+        except (RecordNotFoundError, RecordRefusedError):
+            continue  # The other one was faster.
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_pages_are_in_order_and_add_up_whatever_is_done_meanwhile(world: World, seed: int) -> None:
+    """Two people work at once while a third turns the pages: none has a record twice, nor one out of its order."""
+    for number in range(30):
+        await world.add(f"{number}")
+    seen: list[list[Record]] = []
+    ended = asyncio.Event()
+    reader = asyncio.create_task(walk(world, seen, ended))
+    await asyncio.gather(*(work(world, who, random.Random(f"{seed} {who.actor}")) for who in (ANN, BEN)))
+    ended.set()
+    await reader
+    for page in seen:
+        assert [(each.place, each.id) for each in page] == sorted({(each.place, each.id) for each in page})
+    whole = await world.records.page(world.tasks, Query(HOME), limit=1_000)
+    pages = [
+        (await world.records.page(world.tasks, Query(HOME), limit=7, offset=start)).records
+        for start in range(0, whole.total + 7, 7)
+    ]
+    assert [each for page in pages for each in page] == list(whole.records)
+    assert len(whole.records) == whole.total

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from pipulate import forms
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
-from pipulate.crud import writing
+from pipulate.crud import fitting, writing
 from pipulate.crud.change import Change
+from pipulate.crud.checking import check, tried
+from pipulate.crud.fitting import fit_command
 from pipulate.crud.resource import Moment, Resource
+from pipulate.crud.telling import tell
+from pipulate.crud.undoing import NOTHING, left_to_do, taking_back
 from pipulate.crud.writing import Done
 from pipulate.errors import (
     FieldError,
     InvalidAnswersError,
+    RecordError,
     RecordNotFoundError,
     RecordRefusedError,
     TableDiffersError,
 )
-from pipulate.events import Bus, RecordsChanged
+from pipulate.events import Bus, MessagesAdded, RecordsChanged
 from pipulate.security.who import Who
+from pipulate.storage import messages
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.ledger import Author
 from pipulate.storage.records import catalog, operations, queries, rows
@@ -38,13 +44,11 @@ CHANGE: Final = "change"
 DELETE: Final = "delete"
 RESTORE: Final = "restore"
 MOVE: Final = "move"
-UNDO: Final = "undo"
 
 _AT_ONCE: Final = 1_000
 """Records changed in one transaction; what is more is done in several, so that others get a turn."""
 
 _TRIES: Final = 5
-_NOTHING: Final = "There is nothing to undo any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,12 @@ class Records:
 
     Attributes:
         resources: Stored name -> resource, of the apps that are installed now; replaced as a whole.
+        command: Makes, of the name of a resource, the command that brings its table to what is declared.
     """
 
     def __init__(self, db: Database, bus: Bus, clock: Clock, apart: Callable[[Callable[[], Any]], Any]) -> None:
         self.resources: Mapping[str, Resource[Any]] = {}
+        self.command: Callable[[str], str] = fit_command
         self._db, self._bus, self._clock, self._apart = db, bus, clock, apart
         self._fitting: set[Resource[Any]] = set()
 
@@ -106,13 +112,27 @@ class Records:
             stored = await self._db.read(catalog.stored, resource.name)
         assert stored is not None  # noqa: S101 - it was just made
         if difference := catalog.difference(stored, resource.shape):
-            raise TableDiffersError(resource.name, in_words(difference))
+            raise TableDiffersError(resource.name, fitting.in_words(difference), self.command(resource.name))
         self._fitting.add(resource)
 
     async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
         """Return a part of the list that a query asks for, and how long the list is."""
         await self.ready(resource)
+        query = await self._by_labels(resource, query)
         return await self._db.read(_listing, resource.shape, query, limit, offset)
+
+    async def _by_labels(self, resource: Resource[Any], query: Query) -> Query:
+        """Return a query that sorts links by what people call the records they lead to."""
+        sort = list(query.sort)
+        for index, each in enumerate(sort):
+            link = resource.links.get(each.field)
+            other = self.resources.get(link.to) if link is not None else None
+            if other is None:
+                continue
+            with suppress(TableDiffersError):
+                await self.ready(other)
+                sort[index] = replace(each, by=(other.shape, other.shape.by_name[other.label]))
+        return replace(query, sort=tuple(sort))
 
     async def find(
         self, resource: Resource[Any], record: int, *, profile: str | None = None, deleted: bool = False
@@ -143,15 +163,15 @@ class Records:
         await self.ready(resource)
         return await self._db.read(queries.neighbour, resource.shape, query, record, after=after)
 
-    async def numbers(self, resource: Resource[Any], query: Query) -> list[int]:
-        """Return the numbers of all the records that a query asks for."""
+    async def numbers(self, resource: Resource[Any], query: Query, *, in_order: bool = False) -> list[int]:
+        """Return the numbers of all the records that a query asks for; in no order unless that is said."""
         await self.ready(resource)
-        return await self._db.read(queries.numbers, resource.shape, query)
+        return await self._db.read(queries.numbers, resource.shape, query, in_order=in_order)
 
-    async def first(self, resource: Resource[Any], query: Query) -> Record | None:
-        """Return the first record that a query finds, or None."""
-        found = await self._db.read(queries.page, resource.shape, query, limit=1)
-        return found[0] if found else None
+    async def some(self, resource: Resource[Any], query: Query, *, limit: int) -> list[Record]:
+        """Return the first records that a query finds, without counting the others."""
+        await self.ready(resource)
+        return await self._db.read(queries.page, resource.shape, query, limit=limit)
 
     async def history(self, resource: Resource[Any], record: int, *, before: int | None = None) -> list[RecordEvent]:
         """Return the newest events of a record, or those before a version."""
@@ -162,6 +182,11 @@ class Records:
         """Return what was done last to a table."""
         await self.ready(resource)
         return await self._db.read(operations.latest, resource.shape)
+
+    async def operation_of(self, resource: Resource[Any], operation: str) -> OperationRow | None:
+        """Return something that was done to a table, by its id; None where there is none."""
+        await self.ready(resource)
+        return await self._db.read(operations.find, resource.shape, operation)
 
     # Changing
 
@@ -268,15 +293,22 @@ class Records:
         return await self._do(resource, RESTORE, who, unit)
 
     async def erase(self, resource: Resource[Any], records: Sequence[int], who: Who) -> None:
-        """Remove records for good that are in the bin."""
+        """Remove records for good that are in the bin.
+
+        Raises:
+            RecordRefusedError: If none of them can be, because something that is left belongs to it.
+        """
         await self.ready(resource)
 
         def unit(tx: Transaction) -> int:
-            gone = [each.id for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
+            there = [each for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
+            gone = [each.id for each in there if writing.may_be_erased(tx, resource.shape, each)]
+            if there and not gone:
+                raise RecordRefusedError("This cannot be erased, because something in the bin still belongs to it.")
             rows.erase(tx, resource.shape, gone)
             return rows.claim(tx, resource.shape)
 
-        self._publish({resource.name: await self._db.write(unit)}, who)
+        self._publish(Done(versions={resource.name: await self._db.write(unit)}), who)
 
     async def move(self, resource: Resource[Any], record: int, beside: int, who: Who, *, after: bool) -> Outcome:
         """Let a record stand right before, or right after, another of its profile.
@@ -300,34 +332,59 @@ class Records:
 
         return await self._do(resource, MOVE, who, unit)
 
-    async def undo(self, resource: Resource[Any], operation: str, who: Who) -> Outcome:
-        """Take back all that an operation did, but for records that were changed since.
+    async def undo(
+        self,
+        resource: Resource[Any],
+        operation: str,
+        who: Who,
+        *,
+        made: Operation | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Outcome:
+        """Take back all that an operation did, but for records that were changed since; part by part.
+
+        Args:
+            resource: The resource.
+            operation: Id of the operation.
+            who: Who does it.
+            made: What it is noted under. One that was begun before goes on where it ended.
+            progress: Told how many records are done, since it was called; it may raise to stop in between.
+
+        Returns:
+            Of more than a thousand records only the first.
 
         Raises:
             RecordRefusedError: If there is no such operation, or it was taken back already.
             RecordTakenError: If another record has the key by now.
         """
         await self.ready(resource)
+        made = made or self.operation(who)
         row = await self._db.read(operations.find, resource.shape, operation)
-        if row is None or row.undone is not None:
-            raise RecordRefusedError(_NOTHING)
-        made = self.operation(who)
-        others = [each for each in self.resources.values() if each.name != resource.name]
-        done = Done()
-        for each in (resource, *others):
-            after, first = 0, row if each is resource else None
-            while True:
-                read = operations.events_of
-                events = await self._db.read(read, each.shape, operation, after=after, limit=_AT_ONCE)
-                if not events and first is None:
-                    break
-                part = await self._db.write(_taking_back(each, made, events, first))
-                self._publish(part.versions if part.records else {}, who)
-                done.records, done.kept = [*done.records, *part.records], done.kept + part.kept
+        if row is None or row.undone not in (None, made.id):
+            raise RecordRefusedError(NOTHING)
+        begun = await self._db.read(operations.find, resource.shape, made.id)
+        left, after, kept = left_to_do(resource.name, self.resources, begun)
+        done, first = Done(kept=kept), row if begun is None else None
+        number = 0
+        for name in left:
+            each = resource if name == resource.name else self.resources[name]
+            while (events := await self._read_events(each, operation, after)) or first is not None:
+                part = await self._db.write(taking_back(each, made, events, first, done.kept))
+                if part.records:
+                    self._publish(part, who)
+                done.add(part, _AT_ONCE)
+                number, first = number + len(events), None
+                if progress is not None:
+                    progress(number)
                 if len(events) < _AT_ONCE:
                     break
-                after, first = events[-1].record, None
+                after = events[-1].record
+            after = 0
         return Outcome(made.id, done.records, done.kept)
+
+    async def _read_events(self, resource: Resource[Any], operation: str, after: int) -> list[RecordEvent]:
+        read = operations.events_of
+        return await self._db.read(read, resource.shape, operation, after=after, limit=_AT_ONCE)
 
     async def go_back(self, resource: Resource[Any], record: int, version: int, who: Who) -> Outcome:
         """Give a record the values it had at a version."""
@@ -359,6 +416,31 @@ class Records:
         checked: Values = await self._asked("before_change", resource, before, values, before.profile, who)
         return checked
 
+    async def all_checked(
+        self,
+        resource: Resource[Any],
+        given: Sequence[tuple[Record | None, Mapping[str, Any]]],
+        profile: str | None,
+        who: Who,
+    ) -> list[Values | InvalidAnswersError | RecordError]:
+        """As `created`, and `changed` where there is a record, for many; in the place of one that is refused, why."""
+        found: list[Values | InvalidAnswersError | RecordError] = await self._apart(
+            lambda: [tried(resource, answers, before) for before, answers in given]
+        )
+        moments: tuple[Moment, Moment] = ("before_create", "before_change")
+        if resource.may is None and not any(resource.hooks[each] for each in moments):
+            return found
+        for index, (before, _) in enumerate(given):
+            values = found[index]
+            if isinstance(values, Exception):
+                continue
+            moment, owner = (moments[0], profile) if before is None else (moments[1], before.profile)
+            try:
+                found[index] = await self._asked(moment, resource, before, values, owner, who)
+            except (InvalidAnswersError, RecordError) as error:
+                found[index] = error
+        return found
+
     async def written(
         self, resource: Resource[Any], unit: Callable[[Transaction, Done], T], who: Who
     ) -> tuple[Done, T]:
@@ -370,8 +452,13 @@ class Records:
             return done, unit(tx, done)
 
         done, result = await self._db.write(claimed)
-        self._publish(done.versions, who)
+        self._publish(done, who)
         return done, result
+
+    async def apart(self, call: Callable[[], T]) -> T:
+        """Do what takes a while on a thread, so that others get a turn."""
+        result: T = await self._apart(call)
+        return result
 
     # Inside
 
@@ -396,31 +483,27 @@ class Records:
             unit(tx, operation, done)
             if done.records:
                 operations.count(tx, operation, len(done.records))
+                done.message = tell(tx, resource, operation, done.records, done.records[0].profile)
             else:
                 operations.forget(tx, operation)
             return done
 
         done = await self._db.write(noted)
         if done.records:
-            self._publish(done.versions, who)
+            self._publish(done, who)
         return Outcome(operation.id if done.records else "", done.records, done.kept)
 
-    def _publish(self, versions: Mapping[str, int], who: Who) -> None:
-        for name, version in versions.items():
+    def _publish(self, done: Done, who: Who) -> None:
+        for name, version in done.versions.items():
             self._bus.publish(RecordsChanged(name, version, who.tab))
+        if done.message is not None:
+            self._bus.publish(MessagesAdded(messages.general(who.actor), done.message))
 
     async def _checked(
         self, resource: Resource[Any], answers: Mapping[str, Any], before: Values | None = None
     ) -> Values:
         """Return the values that answers make, checked as a whole with those that stay."""
-        unknown = set(answers) - set(resource.shape.by_name)
-        if unknown:
-            raise InvalidAnswersError(dict.fromkeys(unknown, "There is no such field."))
-
-        def check() -> Values:
-            return forms.stored(resource, forms.validate(resource, {**(before or {}), **answers}))
-
-        return await self._apart_if(resource, check)
+        return await self._apart_if(resource, lambda: check(resource, answers, before))
 
     async def _apart_if(self, resource: Resource[Any], call: Callable[[], T]) -> T:
         """Run something on a thread where the author's code takes part, which may be slow."""
@@ -495,40 +578,3 @@ def _changing(
             done.records.append(changed)
 
     return unit
-
-
-def _taking_back(
-    resource: Resource[Any], made: Operation, events: Sequence[RecordEvent], first: OperationRow | None
-) -> Callable[[Transaction], Done]:
-    """Return what takes events back; `first` is the operation they are of, where it is still to be noted as undone."""
-
-    def unit(tx: Transaction) -> Done:
-        done = Done()
-        writing.claimed(tx, resource.shape, done)
-        if first is not None:
-            operations.begin(tx, resource.shape, made, UNDO, {}, undoes=first.id)
-            if not operations.undone_by(tx, first.id, made.id):
-                raise RecordRefusedError(_NOTHING)
-            if "to" in first.facts:
-                writing.move_back(tx, resource.shape, made, first.facts, done)
-        writing.take_back(tx, resource.shape, made, events, resource.search, done, is_strict=first is not None)
-        operations.count(tx, made, len(done.records))
-        return done
-
-    return unit
-
-
-def in_words(difference: catalog.Difference) -> list[str]:
-    """Return what is different about a table, one sentence each."""
-    said = [f"{each.name!r} is new" for each in difference.added]
-    said += [f"{each.name!r} is gone" for each in difference.gone]
-    for was, is_now in difference.changed:
-        same = was.kind == is_now.kind
-        said.append(
-            f"{was.name!r} leads elsewhere" if same else f"{was.name!r} was {was.kind} and is {is_now.kind} now"
-        )
-    if difference.has_other_key:
-        said.append("the key is another")
-    if difference.has_other_owner:
-        said.append("whether records belong to profiles has changed")
-    return said

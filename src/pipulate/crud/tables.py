@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import to_jsonable_python
 
 from pipulate import forms
-from pipulate.crud.engine import in_words
+from pipulate.crud.fitting import in_words
 from pipulate.crud.resource import Resource
 from pipulate.errors import TableDiffersError, UnknownTableError
 from pipulate.storage.database import Database, Transaction
@@ -53,7 +53,8 @@ class Tables:
         """
         found = self._resources().get(name)
         if found is None:
-            raise UnknownTableError(name, self.names)
+            there = ", ".join(map(repr, self.names)) or "none"
+            raise UnknownTableError(f"There is no table of records {name!r}; there are: {there}.")
         return Rows(self._db, found, Query(profile=self._profile if found.per_profile else None))
 
     def __contains__(self, name: object) -> bool:

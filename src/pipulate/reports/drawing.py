@@ -43,7 +43,7 @@ def drawn(report: Report, shown: Shown) -> Drawing:
     """Return the figure of a report and its table as a document of Bokeh.
 
     Raises:
-        MissingPackageError: If Bokeh is not installed, or something else the figure needs.
+        ReportError: If Bokeh is not installed, or something else the figure needs.
     """
     try:
         from bokeh.layouts import column  # noqa: PLC0415 - an extra

@@ -219,7 +219,10 @@ def known(report: Report, subjects: Sequence[Subject], text: str) -> Subject:
         if each.text == text:
             return each
     _log.warning("report.unknown_subject", report=report.name, subject=text[:80])
-    raise ReportSubjectError(report.title, text)
+    raise ReportSubjectError(
+        f"“{report.title}” knows nobody {text[:80]!r} to be made for. They may have been removed meanwhile; reload the"
+        " page."
+    )
 
 
 def _made(tx: Transaction, report: Report, owner: str) -> Made:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pipulate import forms
 from pipulate.crud.tables import Tables
-from pipulate.errors import MissingPackageError, ReportError
+from pipulate.errors import ReportError
 from pipulate.fields import label_of
 from pipulate.forms import Typed
 from pipulate.reports.report import Report
@@ -57,8 +57,8 @@ def shown(report: Report, filters: Mapping[str, Any], tables: Tables, profile: P
     """Call the function that makes the table; on a thread, for it waits for the store.
 
     Raises:
-        MissingPackageError: If it needs a package that is not installed.
-        ReportError: If what it returns is no table, or has not the columns that are to be shown.
+        ReportError: If it needs a package that is not installed, or what it returns is no table, or has not the columns
+            that are to be shown.
     """
     try:
         rows = report.rows({**filters, **handed(report.handed_in, tables, profile)})
@@ -81,7 +81,8 @@ def missing(error: ImportError) -> ReportError:
     """Return an error of Python's for a package that is not there as one for people."""
     package = (error.name or str(error)).partition(".")[0]
     extra = _EXTRA.get(package)
-    return MissingPackageError(package, f"'pipulate[{extra}]'" if extra else package)
+    install = f"'pipulate[{extra}]'" if extra else package
+    return ReportError(f"This needs the package {package}, which is missing. Install it with: pip install {install}")
 
 
 def _chosen(report: Report, there: Sequence[str]) -> list[str]:

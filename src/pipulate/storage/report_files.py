@@ -74,7 +74,7 @@ def find(tx: Transaction, report: str, file: str, owner: str) -> ReportFile:
         id=storable(file), report=report, owner=owner,
     )  # fmt: skip
     if row is None:
-        raise ReportFileNotFoundError(file)
+        raise ReportFileNotFoundError("This file is not there any more. It may have been erased; make it anew.")
     return ReportFile(*row)
 
 

@@ -21,11 +21,12 @@ from starlette.responses import FileResponse, Response
 from pipulate import forms
 from pipulate._ids import error_id
 from pipulate._log import get_logger
-from pipulate.errors import InvalidAnswersError, MissingPackageError, PipulateError, StorageError
+from pipulate.errors import InvalidAnswersError, PipulateError, ReportError, StorageError
 from pipulate.reports import drawing, showing
 from pipulate.reports.engine import Made, Subject, known
 from pipulate.reports.report import Maker, Report
 from pipulate.reports.showing import DRAWN_MAX, Shown
+from pipulate.sheets.writing import XlsxError
 from pipulate.storage import messages
 from pipulate.ui.reports import MadePart, ReportPage, made_part, report_page, shown_part
 from pipulate.web.downloads import disposition, sent
@@ -71,7 +72,7 @@ async def xlsx(visit: Visit) -> Response:
     try:
         await asyncio.to_thread(exports.write_xlsx, shown.table, Query(), path)
         is_written = True
-    except exports.XlsxError as error:
+    except XlsxError as error:
         raise HTTPException(501, str(error)) from error
     finally:
         if not is_written:
@@ -133,7 +134,7 @@ async def _drawn(found: ReportPage, report: Report, shown: Shown) -> ReportPage:
         return found.with_note(f"More than {DRAWN_MAX:,} rows are not drawn; narrow the filters to see the figure.")
     try:
         return found.with_drawing(await asyncio.to_thread(drawing.drawn, report, shown))
-    except MissingPackageError as error:
+    except ReportError as error:
         return found.with_note(f"{error} Until then this is the plain table.")
     except Exception as error:  # noqa: BLE001 - plugin border: the table is there though its figure fails
         reference = error_id()

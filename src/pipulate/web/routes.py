@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketClose
 
 from pipulate.web import (
     actions,
+    chronicle,
     control,
     conversations,
     downloads,
@@ -25,6 +26,7 @@ from pipulate.web import (
     oldhost,
     own,
     pages,
+    profiles,
     reports,
     schedules,
     uploads,
@@ -34,7 +36,7 @@ from pipulate.web.errors import answered
 from pipulate.web.explicit import PluginRoutes
 from pipulate.web.guard import OPEN, STATIC
 from pipulate.web.live import Live
-from pipulate.web.records import editing, listing, many
+from pipulate.web.records import editing, exporting, importing, listing, many
 from pipulate.web.site import Site, Visit
 
 Kind = Literal["page", "part", "action", "control", "public", "socket"]
@@ -145,6 +147,12 @@ ADDRESSES = (
     Address(_RECORDS, ("POST",), editing.create, "action"),
     Address(_RECORDS + "/new", ("GET",), editing.new, "part"),
     Address(_RECORDS + "/options", ("GET",), listing.options, "part"),
+    Address(_RECORDS + "/export.csv", ("GET",), exporting.as_csv, "part"),
+    Address(_RECORDS + "/export.xlsx", ("GET",), exporting.as_xlsx, "part"),
+    Address(_RECORDS + "/export.json", ("GET",), exporting.as_json, "part"),
+    Address(_RECORDS + "/import", ("GET", "POST"), importing.begin, "action"),
+    Address(_RECORDS + "/import/{table:part}", ("GET", "POST"), importing.table, "action"),
+    Address(_RECORDS + "/import/{table:part}/wrong.csv", ("GET",), importing.wrong_rows, "part"),
     Address(_RECORDS + "/undo", ("POST",), editing.undo, "action"),
     Address(_RECORDS + "/many", ("GET", "POST"), many.several, "action"),
     Address(_RECORDS + "/many/delete", ("POST",), many.delete, "action"),
@@ -178,6 +186,7 @@ ADDRESSES = (
     Address(_REPORT + "/files/{file:part}/undelete", ("POST",), reports.undelete, "action"),
     Address(_REPORT + "/files/{file:part}/as/{name:part}", ("GET",), reports.file, "part"),
     Address("/-/bin", ("GET",), pages.bin_, "part"),
+    Address("/-/history", ("GET",), chronicle.show, "part"),
     Address("/-/plugins", ("GET",), pages.plugins, "part"),
     Address("/-/plugins/retry", ("POST",), pages.retry_plugin, "action"),
     Address("/-/schedules", ("GET",), schedules.listed, "part"),
@@ -188,8 +197,10 @@ ADDRESSES = (
     Address(_SCHEDULE + "/run-now", ("POST",), schedules.run_now, "action"),
     Address(_SCHEDULE + "/delete", ("POST",), schedules.delete, "action"),
     Address(_SCHEDULE + "/undelete", ("POST",), schedules.undelete, "action"),
-    Address("/-/profiles", ("GET", "POST"), pages.profile_list, "action"),
-    Address("/-/profile", ("POST",), pages.choose_profile, "action"),
+    Address("/-/profiles", ("GET",), profiles.manage, "part"),
+    Address("/-/profile", ("POST",), profiles.choose, "action"),
+    Address("/-/profile/lock", ("POST",), profiles.lock, "action"),
+    Address("/-/profile/unlock", ("POST",), profiles.unlock, "action"),
     Address("/-/look", ("POST",), pages.look, "action"),
     Address("/-/control/link", ("POST",), control.new_link, "control"),
     Address("/-/control/plugins", ("POST",), control.list_plugins, "control"),
@@ -199,6 +210,7 @@ ADDRESSES = (
     Address("/-/control/retry-job", ("POST",), control.retry_job, "control"),
     Address("/-/control/schedule", ("POST",), control.schedule, "control"),
     Address("/-/control/unschedule", ("POST",), control.unschedule, "control"),
+    Address("/-/control/fit-records", ("POST",), control.fit_records, "control"),
     Address("/-/control/run-now", ("POST",), control.run_now, "control"),
     Address("/", ("GET",), pages.home, "page"),
     Address("/{module:module}", ("GET", "POST"), pages.app, "page"),
@@ -258,7 +270,7 @@ async def _nowhere(_visit: Visit) -> Response:
 def _endpoint(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         # The pattern of a route ends before a last line break too, and nothing of ours has one in its name.
-        wanted = _nowhere if "\n" in request.scope["path"] else handler
+        wanted = _nowhere if "\n" in request.scope["path"] else profiles.kept_apart(handler)
         return await answered(wanted, Visit(site, request))
 
     return endpoint

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from pipulate import forms
 from pipulate.crud.tables import Tables
-from pipulate.errors import InvalidAnswersError, MissingPackageError, ReportError
+from pipulate.errors import InvalidAnswersError, ReportError
 from pipulate.fields.files import Files
 from pipulate.fields.hints import Choices, Range, Slider
 from pipulate.jobs.doing import Job
@@ -177,7 +177,7 @@ def test_a_package_that_is_missing_is_named_with_what_installs_it() -> None:
     def needs_more() -> list[dict[str, Any]]:
         raise ModuleNotFoundError("No module named 'bokeh.models'", name="bokeh.models")
 
-    with pytest.raises(MissingPackageError, match=r"pip install 'pipulate\[data\]'"):
+    with pytest.raises(ReportError, match=r"pip install 'pipulate\[data\]'"):
         showing(prepared(needs_more))
 
 
