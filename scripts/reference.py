@@ -290,8 +290,7 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
     errors.ProgramMissingError: (("pandoc", "no such file or directory"), {}),
     errors.ScheduleRefusedError: (("zone", "“Europe/Berln” is no time zone. Did you mean Europe/Berlin?"), {}),
     errors.UnknownTableError: (("There is no table of records 'task'; there are: 'profiles', 'tasks'.",), {}),
-    errors.ReportSubjectError: (("“Customer tasks” knows nobody '17' to be made for.",), {}),
-    errors.ReportFileNotFoundError: (("This file is not there any more. It may have been erased; make it anew.",), {}),
+    errors.NotInReportError: (("“Customer tasks” knows nobody '17' to be made for.",), {}),
     errors.ProfileLockedError: ((), {}),
     errors.RecordNotFoundError: (("tasks", 12), {}),
     errors.RecordConflictError: (

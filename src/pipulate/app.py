@@ -33,7 +33,7 @@ from pipulate.jobs import scheduling
 from pipulate.jobs.engine import Place
 from pipulate.jobs.port import Jobs
 from pipulate.jobs.transact import TransactJobs
-from pipulate.plugins.host import PluginHost
+from pipulate.plugins.host import PluginHost, Table
 from pipulate.reports.engine import Reports
 from pipulate.security.capability import Capability, open_capability, write_private
 from pipulate.security.who import Who
@@ -82,6 +82,14 @@ def open_database(settings: Settings, layout: Layout) -> Database:
 def _jobs(settings: Settings, layout: Layout, db: Database, clock: Clock, capability: Capability) -> Jobs:
     url = settings.database_url.get_secret_value() if settings.database_url is not None else None
     return TransactJobs(db, clock, Place(layout.jobs, url, f"pipulate-{capability.instance}"), settings.plugins)
+
+
+def _take_into_use(table: Table, engine: Engine, records: Records, reports: Reports) -> None:
+    """Hand the apps of a table to those who work with them."""
+    apps = table.by_app.items()
+    engine.catalog = {name: each.workflow for name, each in apps if each.workflow is not None}
+    records.resources = {name: each.resource for name, each in apps if each.resource is not None}
+    reports.catalog = {name: each.report for name, each in apps if each.report is not None}
 
 
 def _limits(settings: Settings) -> uploads.Limits:
@@ -194,15 +202,7 @@ def build(
 
     def changed(modules: frozenset[str]) -> None:
         """Take the new table into use, on the thread that loaded it; tell the pages, on the loop."""
-        engine.catalog = {
-            name: plugin.workflow for name, plugin in plugins.table.by_app.items() if plugin.workflow is not None
-        }
-        records.resources = {
-            name: plugin.resource for name, plugin in plugins.table.by_app.items() if plugin.resource is not None
-        }
-        reports.catalog = {
-            name: plugin.report for name, plugin in plugins.table.by_app.items() if plugin.report is not None
-        }
+        _take_into_use(plugins.table, engine, records, reports)
         if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
             on_loop(bus.publish, AppsChanged(modules))
 

@@ -28,8 +28,7 @@ PipulateError
 │   ├── FitRefusedError           record.not_fitted
 │   └── UnknownTableError         record.unknown_table
 ├── ReportError                   report.failed
-│   ├── ReportSubjectError        report.unknown_subject
-│   └── ReportFileNotFoundError   report.file_not_found
+│   └── NotInReportError          report.not_found
 └── RunError                      run.failed
     ├── RunNotFoundError          run.not_found
     ├── UnknownStepError          run.unknown_step
@@ -340,16 +339,10 @@ class ReportError(PipulateError):
     code = "report.failed"
 
 
-class ReportSubjectError(ReportError):
-    """A report was to make something for somebody it does not know, or does not know any more."""
+class NotInReportError(ReportError):
+    """A report does not know, or does not know any more, for whom it is to make something, or which file is meant."""
 
-    code = "report.unknown_subject"
-
-
-class ReportFileNotFoundError(ReportError):
-    """A report made no file of this id, or it was erased, or the person may not see it."""
-
-    code = "report.file_not_found"
+    code = "report.not_found"
 
 
 class RunError(PipulateError):

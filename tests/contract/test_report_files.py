@@ -8,7 +8,7 @@ import pytest
 
 from pipulate._clock import to_text
 from pipulate._ids import new_id
-from pipulate.errors import ReportFileNotFoundError
+from pipulate.errors import NotInReportError
 from pipulate.storage import jobs, report_files
 from pipulate.storage.archive import Archive, backup
 from pipulate.storage.janitor import WAIT, Janitor
@@ -75,9 +75,9 @@ def test_files_are_listed_newest_first_and_to_their_owner_only(store: Store) -> 
     first, second = make(store), make(store)
     other = make(store, by="ben")
     assert listed(store) == [second.id, first.id]
-    with pytest.raises(ReportFileNotFoundError):
+    with pytest.raises(NotInReportError):
         store.db.read_now(report_files.find, "demo", other.id, "ada")
-    with pytest.raises(ReportFileNotFoundError):
+    with pytest.raises(NotInReportError):
         store.db.read_now(report_files.find, "other", first.id, "ada")
 
 

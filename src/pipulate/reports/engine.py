@@ -11,7 +11,7 @@ from typing import Any, Final
 from pipulate._clock import Clock, to_text
 from pipulate._log import get_logger
 from pipulate.crud.tables import Tables
-from pipulate.errors import JobError, ReportError, ReportSubjectError
+from pipulate.errors import JobError, NotInReportError, ReportError
 from pipulate.fields.files import File, Files
 from pipulate.jobs.doing import Doing, Job
 from pipulate.jobs.port import Jobs, Request
@@ -120,7 +120,7 @@ class Reports:
         """Return a file.
 
         Raises:
-            ReportFileNotFoundError: If there is none.
+            NotInReportError: If there is none.
         """
         return await self._db.read(report_files.find, report, file, who.actor)
 
@@ -213,13 +213,13 @@ def known(report: Report, subjects: Sequence[Subject], text: str) -> Subject:
     """Return for whom a text says.
 
     Raises:
-        ReportSubjectError: If for nobody that is known.
+        NotInReportError: If for nobody that is known.
     """
     for each in subjects:
         if each.text == text:
             return each
     _log.warning("report.unknown_subject", report=report.name, subject=text[:80])
-    raise ReportSubjectError(
+    raise NotInReportError(
         f"“{report.title}” knows nobody {text[:80]!r} to be made for. They may have been removed meanwhile; reload the"
         " page."
     )

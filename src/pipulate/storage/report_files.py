@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from pipulate.errors import ReportFileNotFoundError, StorageError
+from pipulate.errors import NotInReportError, StorageError
 from pipulate.storage import jobs
 from pipulate.storage.database import Transaction
 from pipulate.storage.files import FileStore
@@ -67,14 +67,14 @@ def find(tx: Transaction, report: str, file: str, owner: str) -> ReportFile:
     """Return a file that a report made for a person, from the bin too.
 
     Raises:
-        ReportFileNotFoundError: If there is none.
+        NotInReportError: If there is none.
     """
     row = tx.one(
         f"{_ALL} WHERE id = :id AND report = :report AND made_by = :owner",
         id=storable(file), report=report, owner=owner,
     )  # fmt: skip
     if row is None:
-        raise ReportFileNotFoundError("This file is not there any more. It may have been erased; make it anew.")
+        raise NotInReportError("This file is not there any more. It may have been erased; make it anew.")
     return ReportFile(*row)
 
 
@@ -82,7 +82,7 @@ def put_into_bin(tx: Transaction, report: str, file: str, owner: str, at: str | 
     """Put a file into the bin, or with None as the moment take it out; one that is there already stays as it is.
 
     Raises:
-        ReportFileNotFoundError: As in `find`.
+        NotInReportError: As in `find`.
     """
     found = find(tx, report, file, owner)
     if (found.deleted_at is None) != (at is None):
