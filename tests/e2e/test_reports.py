@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Frame, Page, expect
 
+from pipulate.app import IN_BOX
 from tests.e2e.conftest import Person, person, until
 from tests.support.customers import add_customer, add_some, write_apps
 from tests.support.server import Server
@@ -23,7 +24,7 @@ NASTY = "<img src=x onerror=alert(1)>"
 
 
 async def _fill(folder: Path) -> None:
-    async with running(folder) as application:
+    async with running(folder, in_box=IN_BOX) as application:
         await add_some(application)
         await add_customer(application, NASTY, [{"title": NASTY, "priority": 5, "due": "2026-12-09"}])
 

@@ -10,48 +10,15 @@ from pipulate.app import IN_BOX, Application
 from pipulate.security.capability import OWNER
 from pipulate.security.who import Who
 
-PROFILES = """
-from typing import Annotated
-from pydantic import BaseModel
-from pipulate import Hidden, Resource
-
-class Profile(BaseModel):
-    name: str
-    real_name: str = ""
-    address: str = ""
-    code: str = ""
-    active: bool = True
-    ident: Annotated[str, Hidden()] = ""
-
-profiles = Resource("profiles", Profile, title="Profiles", per_profile=False)
-"""
-
-TASKS = """
-from datetime import date
-from typing import Annotated
-from pydantic import BaseModel
-from pipulate import Range, Resource
-
-class Task(BaseModel):
-    title: str
-    done: bool = False
-    priority: Annotated[int, Range(1, 5)] = 3
-    due: date | None = None
-    notes: str = ""
-
-tasks = Resource("tasks", Task, title="Tasks", toggle="done")
-"""
-
 ANN = Who(OWNER, "tab-1")
 
 
 def write_apps(plugins: Path, box: Path) -> None:
-    """Put the two tables into the plugin folder, and the report alone into a box."""
+    """Make a plugin folder, and a box with the report and what it reads."""
     plugins.mkdir(parents=True, exist_ok=True)
     box.mkdir(parents=True, exist_ok=True)
-    (plugins / "010_people.py").write_text(PROFILES)
-    (plugins / "020_tasks.py").write_text(TASKS)
-    (box / "customer_tasks.py").write_bytes((IN_BOX / "customer_tasks.py").read_bytes())
+    for name in ("customer_tasks.py", "profiles.py", "tasks.py"):
+        (box / name).write_bytes((IN_BOX / name).read_bytes())
 
 
 async def add_customer(

@@ -9,6 +9,7 @@ from pipulate.builtin.planning.plan import Plan, set_pages
 if TYPE_CHECKING:
     import pandas as pd
 
+NOBODY = "default"  # The profile that what was started without one belongs to; it is always there.
 NAME_MAX = 30  # characters of a name beside the figure
 
 report = Report(
@@ -16,7 +17,7 @@ report = Report(
     title="Customer tasks",
     description="Every active customer with their tasks: what is open, what is due, what is done.",
     columns={"customer": "Customer", "task": "Task", "priority": "Priority", "due": "Due", "state": "State"},
-    empty="There are no active customers yet. Add one in [Profiles](/-/profiles).",
+    empty="There are no active customers yet. Add one in [Profiles](/profiles).",
 )
 
 
@@ -27,13 +28,12 @@ def rows(
     only_open: Annotated[bool, Switch(), Label("Open tasks only")] = False,
 ) -> "pd.DataFrame | list[dict[str, Any]]":
     """Return a row for each task of an active customer; customers without tasks have a row of their own."""
-    everybody = tables.all_profiles
-    customers, tasks = everybody["profiles"].where(active=True), everybody["tasks"]
+    people, tasks = active(tables), tables.all_profiles["tasks"]
     try:
         import pandas as pd  # noqa: PLC0415 - an extra; without it there is a plain table all the same
     except ImportError:
-        return [row for row in joined(customers, tasks) if _fits(row, priority, only_open=only_open)]
-    left = customers.frame()[["ident", "name"]].rename(columns={"name": "customer"})
+        return [row for row in joined(people, tasks) if _fits(row, priority, only_open=only_open)]
+    left = pd.DataFrame([(each["ident"], each["name"]) for each in people], columns=["ident", "customer"], dtype=object)
     right = tasks.frame()[["profile", "title", "priority", "due", "done"]].rename(columns={"title": "task"})
     frame = left.merge(right, how="left", left_on="ident", right_on="profile")
     frame["state"] = frame["done"].map({True: "done", False: "open"}).astype(object).fillna("no tasks")
@@ -45,6 +45,12 @@ def rows(
         frame = frame[frame["state"] == "open"]
     frame = frame.sort_values(["priority", "due", "customer"], kind="stable", na_position="last")
     return frame.drop(columns=["ident", "profile", "done"]).reset_index(drop=True)
+
+
+def active(tables: Tables) -> list[dict[str, Any]]:
+    """Return the customers that are in use; the profile of what has none is one only where it has tasks."""
+    found = tables["profiles"].where(active=True)
+    return [each for each in found if each["ident"] != NOBODY or len(tables.of(NOBODY)["tasks"])]
 
 
 def joined(customers: Any, tasks: Any) -> list[dict[str, Any]]:
@@ -104,7 +110,7 @@ def by_due_date(rows: Any, source: Any) -> Any:
 
 def customers(tables: Tables) -> list[tuple[int, str]]:
     """Return for whom a plan can be made."""
-    return [(each["id"], each["name"]) for each in tables["profiles"].where(active=True)]
+    return [(each["id"], each["name"]) for each in active(tables)]
 
 
 @report.make("plan", title="Generate project plan", for_each=customers)
