@@ -19,6 +19,7 @@ from watchfiles import awatch
 from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
+from pipulate.crud import roles
 from pipulate.crud.engine import Records
 from pipulate.crud.fitting import fit_command
 from pipulate.crud.long import Long
@@ -82,6 +83,14 @@ def open_database(settings: Settings, layout: Layout) -> Database:
 def _jobs(settings: Settings, layout: Layout, db: Database, clock: Clock, capability: Capability) -> Jobs:
     url = settings.database_url.get_secret_value() if settings.database_url is not None else None
     return TransactJobs(db, clock, Place(layout.jobs, url, f"pipulate-{capability.instance}"), settings.plugins)
+
+
+def _reports(
+    db: Database, files: FileStore, clock: Clock, runs_jobs: Jobs, engine: Engine, records: Records
+) -> Reports:
+    """Return what makes reports; it reads the records as steps do."""
+    engine.work.tables = lambda profile: Tables(db, lambda: records.resources, profile)
+    return Reports(db, files, clock, runs_jobs, engine.work.tables)
 
 
 def _take_into_use(table: Table, engine: Engine, records: Records, reports: Reports) -> None:
@@ -195,14 +204,14 @@ def build(
     runs_jobs.register(scheduling.KIND, Unattended(engine))
     scheduler = scheduling.Scheduler(db, clock, runs_jobs, bus, functools.partial(missing_app, engine))
     records = Records(db, bus, clock, engine.apart)
-    engine.work.tables = lambda profile: Tables(db, lambda: records.resources, profile)
-    reports = Reports(db, files, clock, runs_jobs, engine.work.tables)
+    reports = _reports(db, files, clock, runs_jobs, engine, records)
     long = Long(records, Room(layout.state / "imports", db, clock), runs_jobs, clock, engine.there)
     loops: list[asyncio.AbstractEventLoop] = []
 
     def changed(modules: frozenset[str]) -> None:
         """Take the new table into use, on the thread that loaded it; tell the pages, on the loop."""
         _take_into_use(plugins.table, engine, records, reports)
+        roles.take_in(db, clock, _roles_in(plugins.table), told=lambda news: on_loop(bus.publish, news))
         if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
             on_loop(bus.publish, AppsChanged(modules))
 
@@ -227,6 +236,7 @@ def build(
         tables=settings.state_tables,
         log_level=settings.log_level,
         said=lambda conversation, seq: on_loop(bus.publish, MessagesAdded(conversation, seq)),
+        changed=lambda change: on_loop(bus.publish, change),
     )
     plugins = PluginHost(
         settings.plugins, in_box, layout.state, limit_s=settings.import_limit_s, changed=changed,
@@ -259,6 +269,14 @@ def build(
     )
     application = Application(site, guard, layout, lock, hosts, loops)
     return application
+
+
+def _roles_in(table: Table) -> set[str]:
+    """Return the roles that apps name in their module, or on their class."""
+    on_classes = (getattr(getattr(each.app, "instance", None), "ROLES", ()) for each in table.plugins)
+    return {role for each in table.plugins for role in each.roles} | {
+        role for names in on_classes for role in roles.of_module(names)
+    }
 
 
 def _plugins_option(settings: Settings) -> str:
