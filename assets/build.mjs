@@ -31,6 +31,8 @@ const onNeed = {
   "code-editor.js": "code-editor.ts",
   "fields.css": "fields.css",
   "fields.js": "fields.ts",
+  "reports.css": "reports.css",
+  "reports.js": "reports.ts",
   "records.css": "records.css",
   "records.js": "records.ts",
   "upload.js": "upload.ts",

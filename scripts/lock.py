@@ -17,8 +17,27 @@ ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
 PARTS = (
     ("program", ["--extra", "postgres", "--group", "build"]),
-    ("tests and checks", ["--extra", "postgres", "--extra", "data", "--group", "build", "--group", "dev"]),
-    ("node", ["--extra", "postgres", "--extra", "data", "--group", "build", "--group", "dev", "--group", "node"]),
+    (
+        "tests and checks",
+        ["--extra", "postgres", "--extra", "data", "--extra", "pdf", "--group", "build", "--group", "dev"],
+    ),
+    (
+        "node",
+        [
+            "--extra",
+            "postgres",
+            "--extra",
+            "data",
+            "--extra",
+            "pdf",
+            "--group",
+            "build",
+            "--group",
+            "dev",
+            "--group",
+            "node",
+        ],
+    ),
 )
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = (

@@ -214,6 +214,12 @@ MEND = {
     "R002": "A pydantic model or a dataclass with at least one field.",
     "R003": "What a step can ask for, a record can keep; but for files, and for choices that depend on a run.",
     "R004": "The name is spelt as in the model; `toggle=` wants a bool.",
+    "T001": "Lower-case letters, digits and underscores; begins with a letter; at most 50 characters.",
+    "T002": "Decorate the function that makes the table with `@report.table`.",
+    "T003": "A filter has a type that a form can ask for and a default; `Tables` and `Profile` are handed in.",
+    "T004": "Name the parameters of the figure `rows` and `source`, or leave out what it does not need.",
+    "T005": "With `for_each=`, one parameter gets for whom; the others have a type that is handed in: `Tables`,"
+    " `Profile`, `Job`, `Progress` or `Files`.",
     "W001": "Lower-case letters, digits and underscores; begins with a letter; at most 60 characters.",
     "W002": 'Declare a step: `@app.step("name")`.',
     "W003": "As W001, and none of `finalize`, `init`, `landing`, `revert`, `unfinalize`.",
@@ -285,6 +291,8 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
     errors.ProcessDiedError: (("links_of", -9), {}),
     errors.ProgramMissingError: (("pandoc", "no such file or directory"), {}),
     errors.ScheduleRefusedError: (("zone", "“Europe/Berln” is no time zone. Did you mean Europe/Berlin?"), {}),
+    errors.UnknownTableError: (("There is no table of records 'task'; there are: 'profiles', 'tasks'.",), {}),
+    errors.NotInReportError: (("“Customer tasks” knows nobody '17' to be made for.",), {}),
     errors.ProfileLockedError: ((), {}),
     errors.RecordNotFoundError: (("tasks", 12), {}),
     errors.RecordConflictError: (
@@ -402,6 +410,7 @@ _TYPES = (
         "AwareDatetime",
         "a `datetime.datetime` with a zone; what is typed is in the zone of the machine Pipulate runs on",
     ),
+    ("tuple[int, int]", "two numbers, the second not below the first; the same for `float`"),
     ("DateRange", "a `DateRange` with `start`, `end` and `days`; the end is never before the start"),
     ('Literal["a", "b"]', "the option, with its own type"),
     ("Size", "the member of the `Enum`; people read the names of the members"),
@@ -414,6 +423,7 @@ _TYPES = (
     ("File", "a `File` that was uploaded; `list[File]` for several"),
 )
 _WIDGETS = {
+    "range": "two numbers",
     "text": "one line", "integer": "a number", "number": "a number", "checkbox": "a checkbox", "select": "a list",
     "date": "a date", "time": "a time", "datetime": "a date and a time", "radios": "all options at once",
     "checkboxes": "a checkbox for each option", "lines": "a box of several lines", "email": "one line",

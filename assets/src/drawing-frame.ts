@@ -9,7 +9,10 @@ interface Task {
 }
 
 interface Libraries {
-  Bokeh?: { embed: { embed_item(item: unknown, target: HTMLElement): Promise<unknown> } };
+  Bokeh?: {
+    documents: { clear(): void }[];
+    embed: { embed_item(item: unknown, target: HTMLElement): Promise<unknown> };
+  };
   mermaid?: { render(id: string, text: string): Promise<{ svg: string }> };
 }
 
@@ -21,7 +24,10 @@ svg { display: block; max-width: 100%; height: auto; }
 `;
 
 const nonce = (document.currentScript as HTMLScriptElement).nonce;
-let hasRun = false;
+const has = new Set<string>();
+let place: HTMLElement | null = null;
+let last: Task | null = null; // Of several that come while one is drawn, only the last is drawn after it.
+let isDrawing = false;
 
 function tell(message: Record<string, unknown>): void {
   window.parent.postMessage(message, "*");
@@ -40,9 +46,11 @@ function bring(code: string): void {
 
 async function draw({ kind, content, libraries, look }: Task): Promise<void> {
   for (const [name, value] of Object.entries(look)) document.documentElement.style.setProperty(name, value);
-  for (const each of libraries) bring(each);
+  for (const each of libraries) if (!has.has(each)) bring(each);
+  for (const each of libraries) has.add(each);
   const { Bokeh, mermaid } = window as unknown as Libraries;
-  const place = document.createElement("div");
+  letGo(Bokeh);
+  place = document.createElement("div");
   document.body.append(place);
   if (kind === "bokeh" && Bokeh) {
     document.documentElement.style.colorScheme = "light"; // Figures bring their own colours, made for white.
@@ -55,24 +63,41 @@ async function draw({ kind, content, libraries, look }: Task): Promise<void> {
   }
 }
 
+/** Let go of what was drawn before: a document of Bokeh stays in memory until it is cleared. */
+function letGo(Bokeh: Libraries["Bokeh"]): void {
+  if (!place) return;
+  for (const each of Bokeh?.documents ?? []) each.clear();
+  if (Bokeh) Bokeh.documents.length = 0;
+  place.remove();
+}
+
 async function run(task: Task): Promise<void> {
-  hasRun = true;
+  last = task;
+  if (isDrawing) return;
+  isDrawing = true;
   try {
-    await draw(task);
+    while (last) {
+      const next: Task = last;
+      last = null;
+      document.body.style.minHeight = place ? `${document.body.offsetHeight}px` : ""; // Nothing below it jumps.
+      await draw(next);
+      document.body.style.minHeight = "";
+    }
     tell({ type: "drawn" });
     tellHeight();
-    new ResizeObserver(tellHeight).observe(document.body);
   } catch (error) {
     tell({ type: "problem", words: error instanceof Error ? error.message : String(error) });
   }
+  isDrawing = false;
 }
 
 const style = document.createElement("style");
 style.textContent = STYLE;
 document.head.append(style);
 window.addEventListener("message", (event: MessageEvent<Task>) => {
-  if (event.source === window.parent && event.data.type === "draw" && !hasRun) void run(event.data);
+  if (event.source === window.parent && event.data.type === "draw") void run(event.data);
 });
+new ResizeObserver(tellHeight).observe(document.body);
 tell({ type: "ready" });
 
 export {};

@@ -9,6 +9,7 @@ interface Drawn {
   element: HTMLElement;
   frame: HTMLIFrameElement;
   task: Promise<Record<string, unknown>>;
+  isReady: boolean;
 }
 
 const drawn = new Map<HTMLIFrameElement, Drawn>();
@@ -40,9 +41,15 @@ function look(): Record<string, string> {
   ]);
 }
 
+/** What is drawn: as it stands in the element itself, or behind the address it names. */
+async function sourceOf(element: HTMLElement): Promise<string> {
+  const inside = element.querySelector(":scope > script[type='application/json']");
+  return inside?.textContent ?? fetched(element.dataset["source"] ?? "");
+}
+
 async function taskOf(element: HTMLElement): Promise<Record<string, unknown>> {
   const names = (element.dataset["libraries"] ?? "").split(" ").filter(Boolean);
-  const [source, ...libraries] = await Promise.all([fetched(element.dataset["source"] ?? ""), ...names.map(libraryText)]);
+  const [source, ...libraries] = await Promise.all([sourceOf(element), ...names.map(libraryText)]);
   return { type: "draw", kind: element.dataset["draws"], content: JSON.parse(source ?? "null"), libraries, look: look() };
 }
 
@@ -62,25 +69,45 @@ function failed(made: Drawn, reason: string): void {
 }
 
 function draw(element: HTMLElement): void {
-  if (!element.dataset["source"]) return;
+  if (!element.dataset["source"] && !element.querySelector("script")) return;
   const frame = document.createElement("iframe");
   frame.title = element.dataset["title"] ?? "";
   frame.setAttribute("sandbox", "allow-scripts allow-downloads");
   frame.src = "/-/frame";
-  const made = { element, frame, task: taskOf(element) };
+  tidy();
+  const made: Drawn = { element, frame, task: taskOf(element), isReady: false };
   made.task.catch((error: unknown) => failed(made, `its parts could not be loaded (${String(error)}).`));
   drawn.set(frame, made);
   element.append(frame);
+  element.addEventListener("pipulate:redraw", () => redraw(made));
+}
+
+/** Draw something else in the same frame; what was drawn before is let go of there. */
+function redraw(made: Drawn): void {
+  const task = taskOf(made.element);
+  made.task = task;
+  task.then(
+    (content) => {
+      if (made.task === task && made.isReady) made.frame.contentWindow?.postMessage(content, "*");
+    },
+    (error: unknown) => failed(made, `its parts could not be loaded (${String(error)}).`),
+  );
+}
+
+/** Forget the frames that are not on the page any more. */
+function tidy(): void {
+  for (const frame of drawn.keys()) if (!frame.isConnected) drawn.delete(frame);
 }
 
 function onMessage(event: MessageEvent<{ type?: unknown; height?: unknown; words?: unknown } | null>): void {
   if (event.origin !== "null") return;
   const made = [...drawn.values()].find(({ frame }) => frame.contentWindow === event.source);
   if (!made) return;
-  const { element, frame, task } = made;
+  const { element, frame } = made;
   if (event.data?.type === "ready") {
+    made.isReady = true;
     // The origin of such a frame has no name to address; what it gets is what it is there to draw.
-    task.then((content) => frame.contentWindow?.postMessage(content, "*"), () => {});
+    made.task.then((content) => frame.contentWindow?.postMessage(content, "*"), () => {});
   }
   if (event.data?.type === "drawn") {
     for (const each of element.children) if (each !== frame) (each as HTMLElement).hidden = true;

@@ -19,6 +19,7 @@ from pipulate._version import __version__
 if TYPE_CHECKING:
     from pipulate.crud.change import Change
     from pipulate.crud.resource import Resource
+    from pipulate.crud.tables import Tables
     from pipulate.fields import (
         Accept,
         Choices,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     )
     from pipulate.fields.files import File, Files
     from pipulate.jobs.doing import Job
+    from pipulate.reports.report import Report
     from pipulate.workflows.definition import Step, Workflow
     from pipulate.workflows.handed import Messages, Profile, Progress, User
     from pipulate.workflows.markup import Markdown
@@ -76,6 +78,7 @@ __all__ = [
     "Progress",
     "Radios",
     "Range",
+    "Report",
     "Resource",
     "Run",
     "SandboxedHtml",
@@ -83,6 +86,7 @@ __all__ = [
     "Slider",
     "Step",
     "Switch",
+    "Tables",
     "TextArea",
     "User",
     "Workflow",
@@ -117,6 +121,7 @@ _HOMES = {
     "Progress": "workflows.handed",
     "Radios": "fields",
     "Range": "fields",
+    "Report": "reports.report",
     "Resource": "crud.resource",
     "Run": "workflows.run",
     "SandboxedHtml": "workflows.views.kinds",
@@ -124,6 +129,7 @@ _HOMES = {
     "Slider": "fields",
     "Step": "workflows.definition",
     "Switch": "fields",
+    "Tables": "crud.tables",
     "TextArea": "fields",
     "User": "workflows.handed",
     "Workflow": "workflows.definition",

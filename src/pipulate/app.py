@@ -23,6 +23,7 @@ from pipulate.crud import roles
 from pipulate.crud.engine import Records
 from pipulate.crud.fitting import fit_command
 from pipulate.crud.long import Long
+from pipulate.crud.tables import Tables
 from pipulate.crud.waiting import Room
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded
@@ -34,6 +35,7 @@ from pipulate.jobs.engine import Place
 from pipulate.jobs.port import Jobs
 from pipulate.jobs.transact import TransactJobs
 from pipulate.plugins.host import PluginHost, Table
+from pipulate.reports.engine import Reports
 from pipulate.security.capability import Capability, open_capability, write_private
 from pipulate.security.who import Who
 from pipulate.settings import Settings
@@ -81,6 +83,30 @@ def open_database(settings: Settings, layout: Layout) -> Database:
 def _jobs(settings: Settings, layout: Layout, db: Database, clock: Clock, capability: Capability) -> Jobs:
     url = settings.database_url.get_secret_value() if settings.database_url is not None else None
     return TransactJobs(db, clock, Place(layout.jobs, url, f"pipulate-{capability.instance}"), settings.plugins)
+
+
+def _reports(
+    db: Database, files: FileStore, clock: Clock, runs_jobs: Jobs, engine: Engine, records: Records
+) -> Reports:
+    """Return what makes reports; it reads the records as steps do."""
+    engine.work.tables = lambda profile: Tables(db, lambda: records.resources, profile)
+    return Reports(db, files, clock, runs_jobs, engine.work.tables)
+
+
+def _take_into_use(table: Table, engine: Engine, records: Records, reports: Reports) -> None:
+    """Hand the apps of a table to those who work with them."""
+    apps = table.by_app.items()
+    engine.catalog = {name: each.workflow for name, each in apps if each.workflow is not None}
+    records.resources = {name: each.resource for name, each in apps if each.resource is not None}
+    reports.catalog = {name: each.report for name, each in apps if each.report is not None}
+
+
+def _limits(settings: Settings) -> uploads.Limits:
+    mb = uploads.MB
+    return uploads.Limits(
+        settings.upload_file_mb * mb, settings.upload_form_mb * mb, settings.upload_run_mb * mb,
+        settings.upload_user_mb * mb,
+    )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -178,12 +204,13 @@ def build(
     runs_jobs.register(scheduling.KIND, Unattended(engine))
     scheduler = scheduling.Scheduler(db, clock, runs_jobs, bus, functools.partial(missing_app, engine))
     records = Records(db, bus, clock, engine.apart)
+    reports = _reports(db, files, clock, runs_jobs, engine, records)
     long = Long(records, Room(layout.state / "imports", db, clock), runs_jobs, clock, engine.there)
     loops: list[asyncio.AbstractEventLoop] = []
 
     def changed(modules: frozenset[str]) -> None:
         """Take the new table into use, on the thread that loaded it; tell the pages, on the loop."""
-        _take_apps(plugins.table, engine, records)
+        _take_into_use(plugins.table, engine, records, reports)
         roles.take_in(db, clock, _roles_in(plugins.table), told=lambda news: on_loop(bus.publish, news))
         if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
             on_loop(bus.publish, AppsChanged(modules))
@@ -217,13 +244,11 @@ def build(
     )  # fmt: skip
     if explicit.work is not None:
         engine.background.orders[KIND] = explicit.work.order
-    mb = uploads.MB
-    limits = uploads.Limits(
-        settings.upload_file_mb * mb, settings.upload_form_mb * mb, settings.upload_run_mb * mb,
-        settings.upload_user_mb * mb,
-    )  # fmt: skip
+    limits = _limits(settings)
     sent = Uploads(db, files, clock, limits)
-    site = Site(settings, db, engine, records, long, plugins, capability, assets, bus, clock, sent, scheduler, explicit)
+    site = Site(
+        settings, db, engine, records, reports, long, plugins, capability, assets, bus, clock, sent, scheduler, explicit
+    )
     hosts: set[str] = set()
 
     @contextlib.asynccontextmanager
@@ -244,13 +269,6 @@ def build(
     )
     application = Application(site, guard, layout, lock, hosts, loops)
     return application
-
-
-def _take_apps(table: Table, engine: Engine, records: Records) -> None:
-    """Hand the apps that are in use now to what works with them."""
-    apps = table.by_app.items()
-    engine.catalog = {name: plugin.workflow for name, plugin in apps if plugin.workflow is not None}
-    records.resources = {name: plugin.resource for name, plugin in apps if plugin.resource is not None}
 
 
 def _roles_in(table: Table) -> set[str]:
@@ -326,6 +344,7 @@ async def _empty_bin(site: Site) -> None:
         for run, owner in await site.db.read(lookups.deleted_before, limit):
             await site.engine.purge(run, Who(owner))
             _log.info("run.purged", run=run)
+        await site.reports.purge(limit)
     except PipulateError as error:
         _log.warning("bin.failed", reason=str(error))
 

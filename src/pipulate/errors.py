@@ -25,7 +25,10 @@ PipulateError
 │   ├── RecordLinkedError         record.linked
 │   ├── RecordRefusedError        record.refused
 │   ├── TableDiffersError         record.table_differs
-│   └── FitRefusedError           record.not_fitted
+│   ├── FitRefusedError           record.not_fitted
+│   └── UnknownTableError         record.unknown_table
+├── ReportError                   report.failed
+│   └── NotInReportError          report.not_found
 └── RunError                      run.failed
     ├── RunNotFoundError          run.not_found
     ├── UnknownStepError          run.unknown_step
@@ -322,6 +325,24 @@ class FitRefusedError(RecordError):
     def __init__(self, resource: str, reasons: Sequence[str]) -> None:
         self.resource, self.reasons = resource, tuple(reasons)
         super().__init__("\n".join((f"The table of {resource!r} stays as it is.", *reasons)))
+
+
+class UnknownTableError(RecordError):
+    """The code of an app asked for a table of records that no app declares."""
+
+    code = "record.unknown_table"
+
+
+class ReportError(PipulateError):
+    """Something asked of a report could not be done."""
+
+    code = "report.failed"
+
+
+class NotInReportError(ReportError):
+    """A report does not know, or does not know any more, for whom it is to make something, or which file is meant."""
+
+    code = "report.not_found"
 
 
 class RunError(PipulateError):

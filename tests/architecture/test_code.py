@@ -54,7 +54,11 @@ WIDE_EXCEPTS = {
     "ui/results.py:drawn": "border of the store: a part of a result, which may be from another time or place",
     "testing/app.py:_Running.__init__": "lets go of what was begun, and raises again",
     "testing/machine.py:check_workflow": "says how to come to it, and raises again",
+    "reports/report.py:Report._hints": "plugin border: an annotation",
     "web/errors.py:answered": "HTTP border",
+    "web/reports.py:_drawn": "plugin border: a figure",
+    "web/reports.py:_made": "plugin border: for whom something can be made",
+    "web/reports.py:_page": "plugin border: a table",
     "workflows/definition.py:Step._take_return": "plugin border: a type",
     "workflows/definition.py:Step.prepare": "plugin border: an annotation",
     "workflows/asking.py:Asking._ask": "plugin border: choices and listed fields",
@@ -102,7 +106,12 @@ NAMES_FOR_PEOPLE = {
     "jobs/processes.py:_request": "names a function in the other process, within one call",
     "plugins/loading.py:_declared_in": "compares two names of one run",
     "plugins/loading.py:_why": "a message",
+    "reports/engine.py:Reports._file_of": "a message",
+    "reports/showing.py:_plain": "a message",
     "ui/overrides.py:failure": "a message",
+    "web/reports.py:_drawn": "a message",
+    "web/reports.py:_made": "a message",
+    "web/reports.py:_page": "a message",
     "ui/records/cells.py:drawn": "a message",
     "ui/results.py:drawn": "a message",
     "workflows/definition.py:_first_line": "a message",
@@ -236,6 +245,8 @@ def test_markup_is_declared_safe_in_few_places_only() -> None:
     assert {where for where in found if not where.startswith("ui/html.py")} == {
         "explicit/markup.py:_Writer.whole", "explicit/markup.py:pieces", "explicit/markup.py:render",
         "ui/explicit.py:explicit_page", "ui/frame.py:document", "ui/markdown.py:markdown", "ui/sanitised.py:sanitised",
+        # JSON of our own making, in which no element can end.
+        "ui/reports.py:_content",
         "web/explicit.py:_resumed", "web/oldhost.py:sandbox", "web/views.py:frame",
         # Sanitised whenever it is shown, whatever it says here.
         "workflows/views/elements.py:_element", "workflows/views/elements.py:markup_of", "workflows/views/parts.py:",

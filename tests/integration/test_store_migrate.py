@@ -39,7 +39,7 @@ MORE = '''
 import sys
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0006", "0005", None, None
+revision, down_revision, branch_labels, depends_on = "0007", "0006", None, None
 def upgrade():
     op.create_table("half_done", sa.Column("id", sa.Text, primary_key=True))
     op.execute("INSERT INTO conversations VALUES ('half', 0)")
@@ -64,7 +64,7 @@ def scripts(tmp_path: Path) -> Path:
 
 def add(scripts: Path, then: str) -> None:
     """Add a revision after the newest."""
-    (scripts / "versions" / "0006_more.py").write_text(MORE.format(then=then))
+    (scripts / "versions" / "0007_more.py").write_text(MORE.format(then=then))
 
 
 def tables(path: Path) -> set[str]:
@@ -190,7 +190,7 @@ def test_a_migration_goes_on_from_where_the_store_is(tmp_path: Path, scripts: Pa
     migrate_sqlite(path)
     add(scripts, "pass")
     assert migrate_sqlite(path, scripts=scripts)
-    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0006", True)
+    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0007", True)
     with pytest.raises(StoreNewerError):
         migrate_sqlite(path)
 
@@ -313,8 +313,8 @@ def test_two_programs_that_migrate_at_the_same_moment_do_it_once(url: str) -> No
 
 def test_what_has_to_be_done_is_told_by_the_revision(scripts: Path) -> None:
     add(scripts, "pass")
-    known = (None, "0001", "0002", "0003", "0004", "0005", "0006")
-    assert [check_revision(found, scripts) for found in known] == [True] * 6 + [False]
-    for unknown in ("0007", "", "default"):
+    known = (None, "0001", "0002", "0003", "0004", "0005", "0006", "0007")
+    assert [check_revision(found, scripts) for found in known] == [True] * 7 + [False]
+    for unknown in ("0008", "", "default"):
         with pytest.raises(StoreNewerError):
             check_revision(unknown, scripts)

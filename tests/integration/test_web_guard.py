@@ -14,12 +14,14 @@ from uuid import uuid4
 
 import pytest
 
+from pipulate._clock import to_text
 from pipulate.app import Application
 from pipulate.security.capability import OWNER
 from pipulate.security.who import Who
-from pipulate.storage import jobs, schedules
+from pipulate.storage import jobs, report_files, schedules
 from pipulate.storage.records import catalog
 from pipulate.storage.records.shape import Column, Shape
+from pipulate.storage.report_files import ReportFile
 from pipulate.web.errors import refused
 from pipulate.web.guard import OPEN, BodyTooLargeError, Guard, Receive, Scope, Send
 from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
@@ -107,6 +109,22 @@ class Kept(BaseModel):
 
 kept = Resource("kept", Kept, toggle="done")
 """
+TOLD = """
+from pathlib import Path
+from pipulate import Files, File, Report
+
+told = Report("told")
+
+
+@told.table
+def rows() -> list[dict[str, str]]:
+    return [{"name": "Ada"}]
+
+
+@told.make("note")
+def note(files: Files) -> File:
+    return files.save("ada.txt", "Ada")
+"""
 DIFFERS = """
 from pydantic import BaseModel
 
@@ -143,6 +161,7 @@ class World:
         versions: Run -> its version.
         files: As `values`, in addresses of files.
         shown: The run whose result has a part of each kind.
+        made: Files that a report made; the second is in the bin.
     """
 
     application: Application
@@ -151,6 +170,7 @@ class World:
     versions: dict[str, int]
     files: dict[str, list[str]]
     shown: str
+    made: list[str]
 
     def paths(self, template: str) -> Iterator[str]:
         """Yield an address with every combination of real things in it."""
@@ -163,6 +183,8 @@ class World:
         if template.startswith("/-/records"):
             known = {"resource": ["kept"], "record": ["1", "2", "4"], "field": ["name"], "table": self.values["table"]}
             template += {"toggle": "?field=done&to=on", "many": "?chosen=1"}.get(last, "")
+        if template.startswith("/-/reports"):
+            known = {"report": ["told"], "maker": ["note"], "file": self.made, "name": ["a.txt"]}
         for values in itertools.product(*(known.get(name, ["01"]) for name in names)):
             filled = iter(values)
             yield re.sub(r"{[^}]*}", lambda _: next(filled), template)  # noqa: B023 - used up before the next turn
@@ -254,6 +276,22 @@ async def some_records(application: Application) -> list[str]:
     return [(await records.change(kept, 2, {"name": "Bo"}, who, seen=1)).operation]
 
 
+def some_made(application: Application) -> list[str]:
+    """Keep two files as a report does, one of them in the bin; return their ids."""
+    files, write = application.site.engine.files, application.site.db.write_now
+    made = []
+    for _ in range(2):
+        job = application.site.db.read_now(jobs.find, write(put_one, status=jobs.RUNNING, ended_at=None))
+        assert job is not None
+        row = ReportFile(
+            job.id, "told", "note", "", "", "a.txt", "text/plain", 3, files.put(job.id, b"Ada"), job.asked_at, OWNER
+        )
+        assert write(report_files.keep, job, row)
+        made.append(job.id)
+    write(report_files.put_into_bin, "told", made[1], OWNER, to_text(application.site.clock.now()))
+    return made
+
+
 @asynccontextmanager
 async def a_world(folder: Path) -> AsyncIterator[World]:
     plugins = folder / "plugins"
@@ -263,6 +301,7 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
     (plugins / "sends.py").write_text(SENDS)
     (plugins / "views.py").write_text(VIEWS)
     (plugins / "kept.py").write_text(KEEPS)
+    (plugins / "told.py").write_text(TOLD)
     (plugins / "differs.py").write_text(DIFFERS)
     async with running(folder) as application:
         browser = Browser(application)
@@ -297,7 +336,9 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
         values["table"] = [await a_table(browser)]
         values |= {"schedule": await some_schedules(browser, runs[2])}
         values |= {"run": runs, "step": ["name", "language", "greeting", "extra"], "module": ["hello"], "key": keys}
-        yield World(application, browser, values | {"file": [str(export)]}, versions, files, shown)
+        yield World(
+            application, browser, values | {"file": [str(export)]}, versions, files, shown, some_made(application)
+        )
 
 
 @pytest.fixture(scope="module")

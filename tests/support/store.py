@@ -16,7 +16,7 @@ from psycopg import sql
 
 from pipulate._clock import to_text
 from pipulate._ids import new_id
-from pipulate.storage import journal, keys, ledger, profiles, runs
+from pipulate.storage import journal, keys, ledger, profiles, report_files, runs
 from pipulate.storage.archive import Archive
 from pipulate.storage.check import check_runs
 from pipulate.storage.database import Database, Transaction
@@ -179,7 +179,9 @@ class Store:
 
     def problems(self) -> list[str]:
         """Return what does not hold together."""
-        return self.db.read_now(lambda tx: [*check_runs(tx, self.files), *check_records(tx)])
+        return self.db.read_now(
+            lambda tx: [*check_runs(tx, self.files), *check_records(tx), *report_files.check(tx, self.files)]
+        )
 
     @contextmanager
     def source(self) -> Iterator[SqliteSource | PostgresSource]:

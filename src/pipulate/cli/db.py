@@ -101,6 +101,7 @@ def check(data: Path | None, as_json: bool) -> None:
     Looks at the database, at every run and record against its history, and at every file. Exits with 1 and a line for
     each problem if there is one. Works while the server runs.
     """
+    from pipulate.storage import report_files  # noqa: PLC0415
     from pipulate.storage.check import check_runs, check_sqlite_file  # noqa: PLC0415 - help needs none of this
     from pipulate.storage.records.check import check_records  # noqa: PLC0415
 
@@ -110,7 +111,7 @@ def check(data: Path | None, as_json: bool) -> None:
         problems += check_sqlite_file(layout_of(settings).database)
     if not problems:
         with reading(settings) as (_, tx, files):
-            problems += [*check_runs(tx, files), *check_records(tx)]
+            problems += [*check_runs(tx, files), *check_records(tx), *report_files.check(tx, files)]
     if as_json:
         show_json({"ok": not problems, "problems": problems})
     else:

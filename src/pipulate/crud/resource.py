@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, get_type_hints
 from pydantic import BaseModel, ConfigDict, PydanticUserError, create_model
 
 from pipulate.crud.change import Change
-from pipulate.fields import FormField, UnsupportedTypeError, WrongHintError, describe, label_of, split
+from pipulate.fields import RANGES, FormField, UnsupportedTypeError, WrongHintError, describe, label_of, split
 from pipulate.fields.docstrings import docs
 from pipulate.fields.hints import Choices, FieldsOf, Link
 from pipulate.findings import Finding, at
@@ -233,6 +233,8 @@ class Resource(Generic[M]):
         hints = [*hints, *info.metadata]
         if any(isinstance(each, Choices | FieldsOf) for each in hints):
             raise ValueError("Choices and FieldsOf depend on a run; a record is in none")
+        if field.widget in RANGES:
+            raise ValueError("two numbers cannot be kept in one field of a record; use two fields")
         if field.kind == "file":
             raise ValueError("files cannot be kept in a record yet")
         link = next((each for each in hints if isinstance(each, Link)), None)

@@ -32,6 +32,7 @@ from pipulate.fields.hints import (
 from pipulate.fields.model import (
     LINES_MAX,
     LONG_MAX,
+    RANGES,
     SHORT_MAX,
     FormField,
     Kind,
@@ -40,11 +41,12 @@ from pipulate.fields.model import (
     labels,
     leaves,
 )
+from pipulate.fields.pairs import in_pairs
 from pipulate.fields.types import DateRange
 
 __all__ = [
-    "LANGUAGES", "LINES_MAX", "LONG_MAX", "SHORT_MAX", "Accept", "Choices", "CodeEditor", "Colour", "DateRange",
-    "FieldError", "FieldsOf", "FormField", "Help", "Hidden", "Kind", "Label", "Link", "MarkdownEditor", "Option",
-    "Placeholder", "Radios", "Range", "Search", "Slider", "Switch", "TextArea", "UnsupportedTypeError",
-    "Widget", "WrongHintError", "describe", "label_of", "labels", "leaves", "options_from", "split",
+    "LANGUAGES", "LINES_MAX", "LONG_MAX", "RANGES", "SHORT_MAX", "Accept", "Choices", "CodeEditor", "Colour",
+    "DateRange", "FieldError", "FieldsOf", "FormField", "Help", "Hidden", "Kind", "Label", "Link", "MarkdownEditor",
+    "Option", "Placeholder", "Radios", "Range", "Search", "Slider", "Switch", "TextArea", "UnsupportedTypeError",
+    "Widget", "WrongHintError", "describe", "in_pairs", "label_of", "labels", "leaves", "options_from", "split",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from pipulate.fields.hints import Choices, FieldsOf, Help, Label, Placeholder
 from pipulate.fields.instead import instead_of
 from pipulate.fields.limits import has_longest, html_limits, one_by_one
 from pipulate.fields.model import SHORT_MAX, FormField, Kind, Option, Widget
+from pipulate.fields.pairs import pair_of
 from pipulate.fields.types import DateRange
 
 __all__ = ["UnsupportedTypeError", "WrongHintError", "describe", "label_of", "options_from", "split"]
@@ -134,6 +135,8 @@ def _typed(field: FormField, bare: Any, hints: list[Any], depth: int) -> FormFie
         if get_origin(bare) is not dict or depth:
             raise WrongHintError("FieldsOf goes with a parameter of the type dict[str, Any]")
         return replace(field, kind="group", widget="group", asks=asks)
+    if (pair := pair_of(bare)) is not None:
+        return _pair(field, *pair, depth)
     if get_origin(bare) is list:
         return _list(field, get_args(bare)[0], choices)
     if bare in _FILES:
@@ -146,6 +149,15 @@ def _typed(field: FormField, bare: Any, hints: list[Any], depth: int) -> FormFie
     else:
         field = _scalar(field, bare, hints)
     return field if choices is None else _chosen(field, choices)
+
+
+def _pair(field: FormField, number: type, limits: list[Any], depth: int) -> FormField:
+    if depth:
+        raise UnsupportedTypeError("two numbers in a tuple can be asked for as a parameter only; use two fields here")
+    if field.optional:
+        raise UnsupportedTypeError("two numbers in a tuple cannot be None; give them a default")
+    kind: Kind = "integer" if number is int else "number"
+    return replace(field, kind=kind, widget="range", required=True, limits=html_limits(limits, kind))
 
 
 def _chosen(field: FormField, choices: Choices) -> FormField:

@@ -20,7 +20,7 @@ from pipulate.fields.hints import (
     Switch,
     TextArea,
 )
-from pipulate.fields.model import FormField, Option
+from pipulate.fields.model import FormField, Option, Widget
 
 YES_OR_NO = (Option(value=True, text="True", label="Yes"), Option(value=False, text="False", label="No"))
 """The options of a `bool` that is chosen from a list."""
@@ -97,7 +97,7 @@ def _search(field: FormField, _: Search) -> FormField:
 
 
 def _slider(field: FormField, hint: Slider) -> FormField:
-    _needs(field.widget in ("integer", "number"), "Slider goes with a number")
+    _needs(field.widget in ("integer", "number", "range"), "Slider goes with a number, or with two in a tuple")
     limits = dict(field.limits)
     _needs({"min", "max"} <= limits.keys(), "Slider needs a lowest and a highest value, such as Range(0, 100)")
     _needs(not field.optional, "Slider always has a value, so it cannot be None")
@@ -106,7 +106,8 @@ def _slider(field: FormField, hint: Slider) -> FormField:
         limits["step"] = f"{hint.step:g}"
     elif limits["step"] == "any":
         limits["step"] = f"{(float(limits['max']) - float(limits['min'])) / _POSITIONS:g}"
-    return replace(field, widget="slider", limits=tuple(limits.items()))
+    widget: Widget = "range-slider" if field.widget == "range" else "slider"
+    return replace(field, widget=widget, limits=tuple(limits.items()))
 
 
 def _colour(field: FormField, _: Colour) -> FormField:
@@ -117,7 +118,7 @@ def _colour(field: FormField, _: Colour) -> FormField:
 
 
 def _hidden(field: FormField, _: Hidden) -> FormField:
-    is_one = field.kind not in ("group", "file", "secret") and field.widget not in ("checkboxes", "lines")
+    is_one = field.kind not in ("group", "file", "secret") and field.widget not in ("checkboxes", "lines", "range")
     _needs(is_one and not field.choices, "Hidden goes with one plain value: text, a number, a date, an option")
     if field.kind == "bool":
         return replace(field, kind="choice", widget="hidden", options=YES_OR_NO)

@@ -56,6 +56,8 @@ class Search:
 class Slider:
     """Shows a number that has a lowest and a highest value as a slider: `Annotated[int, Range(0, 100), Slider()]`.
 
+    With two numbers it has two handles: `Annotated[tuple[int, int], Range(0, 100), Slider()]`.
+
     `step` is the distance between two positions; without it, the field's `multiple_of`, 1 for whole numbers, or a
     hundredth of the range.
     """

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pipulate.fields.hints import Choices, FieldsOf
 
 Widget = Literal[
     "text", "textarea", "code", "markdown", "integer", "number", "slider", "checkbox", "switch", "date", "time",
     "datetime", "select", "search", "radios", "checkboxes", "lines", "email", "url", "password", "colour", "hidden",
-    "group", "upload", "link",
+    "group", "upload", "link", "range", "range-slider",
 ]  # fmt: skip
 
 Kind = Literal[
@@ -92,6 +92,10 @@ class FormField:
     def key(self) -> str:
         """Its name within its group: what its value is kept under."""
         return self.name.rpartition(".")[2]
+
+
+RANGES: Final = ("range", "range-slider")
+"""Widgets that ask for two numbers: the form sends both under one name."""
 
 
 def leaves(fields: Iterable[FormField]) -> Iterator[FormField]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipulate.fields.model import FormField, Option
+from pipulate.fields.model import RANGES, FormField, Option
 
 Typed = Mapping[str, Sequence[str]]
 """What was typed: field name -> the texts the form sent for it."""
@@ -40,7 +40,11 @@ def decode(fields: Sequence[FormField], typed: Typed, options: Mapping[str, tupl
             is_there = not field.optional or any(typed.get(field.name, ()))
             answers[field.key] = decode(field.parts, typed, options) if is_there else None
             continue
-        value = _value(field, typed.get(field.name, ()), options.get(field.name) or field.options)
+        texts = typed.get(field.name, ())
+        if field.widget in RANGES:
+            value = _pair(field, texts)
+        else:
+            value = _value(field, texts, options.get(field.name) or field.options)
         if value is not _LEFT_OUT:
             answers[field.key] = value
     return answers
@@ -67,6 +71,15 @@ def _value(field: FormField, texts: Sequence[str], options: tuple[Option, ...]) 
     if text == "" and (field.optional or field.kind not in ("text", "long", "colour")):
         return _LEFT_OUT if field.kind == "secret" else nothing  # An empty secret is one that stays as it is.
     return text
+
+
+def _pair(field: FormField, texts: Sequence[str]) -> Any:
+    """Return both numbers of a range; one that is empty is the limit on its side, and one alone is both."""
+    given = [text.strip() for text in texts]
+    if not any(given):
+        return _LEFT_OUT
+    limits = dict(field.limits)
+    return [given[0] or limits.get("min", ""), given[-1] or limits.get("max", "")]
 
 
 def _option(text: str, options: tuple[Option, ...]) -> Any:

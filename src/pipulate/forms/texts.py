@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pipulate.fields.model import FormField
+from pipulate.fields.model import RANGES, FormField
 from pipulate.forms.secrets import is_kept
 
 KEPT = "\0kept"
@@ -34,6 +34,8 @@ def texts_of(fields: Sequence[FormField], answers: Mapping[str, Any]) -> dict[st
 
 def _texts(field: FormField, value: Any) -> list[str]:
     several = isinstance(value, list)
+    if field.widget in RANGES and several:
+        return [_text(field, each) for each in value]
     if field.widget == "checkboxes":
         return [str(each) for each in value] if several else [str(value)]
     if field.widget == "lines":

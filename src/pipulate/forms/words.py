@@ -68,6 +68,7 @@ _WORDS = {
     "literal_error": "Choose one of the options.",
     "enum": "Choose one of the options.",
     "list_type": "Enter a list.",
+    "tuple_type": "Enter two numbers.",
     "model_type": "Please fill this in.",
     "model_attributes_type": "Please fill this in.",
     "dict_type": "Please fill this in.",

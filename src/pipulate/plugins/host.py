@@ -23,6 +23,7 @@ from pipulate.crud.resource import Resource
 from pipulate.findings import Finding
 from pipulate.plugins.files import PluginFile, fingerprint, is_plugin, ordered, scan
 from pipulate.plugins.loading import PACKAGE, App, Import, Loaded, ReadClass, load, prepare_folder
+from pipulate.reports.report import Report
 from pipulate.workflows.definition import Workflow
 
 State = Literal["loading", "loaded", "failed", "hanging", "skipped", "replaced"]
@@ -60,6 +61,11 @@ class Plugin:
     def resource(self) -> Resource[Any] | None:
         """The app, where it is a table of records."""
         return self.app if isinstance(self.app, Resource) else None
+
+    @property
+    def report(self) -> Report | None:
+        """The app, where it is a report."""
+        return self.app if isinstance(self.app, Report) else None
 
 
 @dataclass(frozen=True, slots=True)

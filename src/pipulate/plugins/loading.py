@@ -17,6 +17,7 @@ from pipulate.crud import roles
 from pipulate.crud.resource import Resource, resources_in
 from pipulate.findings import Finding
 from pipulate.plugins.files import PluginFile
+from pipulate.reports.report import Report, reports_in
 from pipulate.workflows.definition import Workflow, workflows_in
 
 PACKAGE = "plugins"
@@ -24,7 +25,7 @@ IN_BOX = "pipulate.builtin"
 
 
 class App(Protocol):
-    """What a plugin file declares: a workflow, a table of records, or a class in the explicit style."""
+    """What a plugin file declares: a workflow, a table of records, a report, or a class in the explicit style."""
 
     @property
     def name(self) -> str:
@@ -38,6 +39,8 @@ class App(Protocol):
     def description(self) -> str:
         """What it does, in a sentence."""
 
+
+Declared = Workflow | Resource[Any] | Report
 
 ReadClass = Callable[[ModuleType, str], App | None]
 """Makes the app of a module that declares a class, for its page address; None where it declares none."""
@@ -106,14 +109,15 @@ def _run(module: ModuleType, path: Path) -> None:
 
 
 def _checked(module: ModuleType, file: PluginFile, read_class: ReadClass | None) -> Loaded:
-    declared: list[Workflow | Resource[Any]] = [*workflows_in(vars(module)), *resources_in(vars(module))]
+    space = vars(module)
+    declared: list[Declared] = [*workflows_in(space), *resources_in(space), *reports_in(space)]
     apps = [each for each in declared if _declared_in(each, module)]
     if not apps and read_class is not None and (app := read_class(module, file.module)) is not None:
         return Loaded(app)
     if not apps:
         message = (
-            "This file declares no app. An app begins with: app = Workflow('name'), or with table = Resource('name',"
-            " Model)."
+            "This file declares no app. An app begins with: app = Workflow('name'), with table = Resource('name',"
+            " Model), or with report = Report('name')."
         )
         return Loaded(None, (Finding("P004", message, str(file.path)),))
     first, *others = apps
@@ -124,7 +128,7 @@ def _checked(module: ModuleType, file: PluginFile, read_class: ReadClass | None)
     return Loaded(first, tuple(findings))
 
 
-def _declared_in(app: Workflow | Resource[Any], module: ModuleType) -> bool:
+def _declared_in(app: Declared, module: ModuleType) -> bool:
     """Tell whether an app was made by this file, and not imported from another one."""
     return app.module in ("", module.__name__)
 

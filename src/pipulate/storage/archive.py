@@ -26,6 +26,7 @@ from pipulate.storage.tables import Source
 
 FORMAT = "pipulate-backup"
 FORMAT_VERSION = 1
+_FOLDERS = {"run_files": "run", "report_files": "id"}  # Table that names files -> its column with their folder.
 LIMIT_BYTES = 200_000_000_000
 """Most that may come out of a backup."""
 
@@ -76,8 +77,8 @@ def _write(archive: zipfile.ZipFile, source: Source, files: FileStore, made_at: 
                 out.write(line)
                 digest.update(line)
                 count += 1
-                if table == "run_files":
-                    named.append((row[columns.index("run")], row[columns.index("sha256")]))
+                if table in _FOLDERS:
+                    named.append((row[columns.index(_FOLDERS[table])], row[columns.index("sha256")]))
         tables[table] = {"columns": columns, "rows": count, "sha256": digest.hexdigest()}
     for run, sha256 in named:
         with archive.open(zipfile.ZipInfo(f"files/{run}/{sha256}"), "w", force_zip64=True) as out:

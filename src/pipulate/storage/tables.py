@@ -17,6 +17,7 @@ from pipulate.storage.sqlite import SqliteTransaction, open_read_only
 TABLES = (
     "runs", "run_events", "run_steps", "run_files", "uploads", "conversations", "messages", "key_values",
     "jobs", "job_parts", "job_lines", "job_schedules", "record_tables", "record_operations", "record_events",
+    "report_files",
 )  # fmt: skip
 """Every table but those of the records, which `record_tables` names; those that others refer to first."""
 

@@ -164,10 +164,10 @@ def expired(tx: Transaction, before: str) -> list[str]:
 
 
 def named(tx: Transaction, run: str) -> set[str]:
-    """Return the files of a run that are wanted: those its journal names, and uploads that wait."""
+    """Return the files of a folder that are wanted: those a journal names, uploads that wait, what a report made."""
     rows = tx.all(
         "SELECT sha256 FROM run_files WHERE run = :run UNION SELECT sha256 FROM uploads WHERE run = :run"
-        " AND taken_at IS NULL",
+        " AND taken_at IS NULL UNION SELECT sha256 FROM report_files WHERE id = :run",
         run=run,
     )
     return {sha256 for (sha256,) in rows}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipulate.security.capability import OWNER
-from pipulate.storage import journal, ledger, lookups
+from pipulate.storage import journal, ledger, lookups, report_files
 from pipulate.storage.check import check_runs
 from pipulate.storage.database import Transaction
 from pipulate.storage.files import FileStore
@@ -77,7 +77,7 @@ class Store:
         files = FileStore(self._app.application.layout.files)
 
         def check(tx: Transaction) -> list[str]:
-            return list(check_runs(tx, files))
+            return [*check_runs(tx, files), *report_files.check(tx, files)]
 
         return self._app.call(self._app.application.site.db.read(check))
 

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -35,7 +36,11 @@ _BLOCK = 262_144
 async def file(visit: Visit) -> Response:
     """Return a file that the journal of a run names, to be kept; `?show=1` lets the browser show what it safely can."""
     run, sha256, name = await _asked(visit)
-    path = visit.site.engine.files.path(run, sha256)
+    return await sent(visit, visit.site.engine.files.path(run, sha256), sha256, name)
+
+
+async def sent(visit: Visit, path: Path, sha256: str, name: str) -> Response:
+    """Return a file that somebody may have, under a name; shown where `?show=1` asks for it and that is safe."""
     kind = guessed(name)
     is_shown = visit.request.query_params.get("show") == "1" and kind in SHOWN
     headers = {

@@ -180,7 +180,8 @@ def _shown(visit: Visit, chosen: Chosen, found: _Found, facts: Facts) -> JobList
 
 def _known(visit: Visit, runs: Mapping[str, RunRow], names: Mapping[str, str], apps: Collection[str]) -> Known:
     site = visit.site
-    titles = {name: titled.title for name in apps if (titled := site.titles_of(name)) is not None}
+    there = site.plugins.table.by_app
+    titles = {name: app.title for name in apps if name in there and (app := there[name].app) is not None}
     addresses = {run: site.address_of(row) for run, row in runs.items() if row.deleted_at is None}
     return Known(runs, addresses, names, titles)
 

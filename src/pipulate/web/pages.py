@@ -27,7 +27,7 @@ from pipulate.ui.lists import AppLink, Runs, bin_page, found, landing
 from pipulate.ui.lists import home as home_page
 from pipulate.ui.markdown import markdown
 from pipulate.ui.settings import BROKEN, PluginLine, finding_line, plugins_page
-from pipulate.web import explicit
+from pipulate.web import explicit, reports
 from pipulate.web.records import editing, listing
 from pipulate.web.records.searching import records_with
 from pipulate.web.runpage import described, elsewhere, whole
@@ -63,6 +63,8 @@ async def app(visit: Visit) -> Response:
     if isinstance(plugin.app, ExplicitApp):
         deleted = await visit.site.db.read(_deleted, visit.who.actor, visit.request.query_params.get("deleted"))
         return await explicit.page(visit, plugin, notice=_undo(deleted) if deleted else None)
+    if plugin.report is not None:
+        return await reports.page(visit, plugin.report)
     if plugin.resource is not None:
         if visit.request.method == "POST":
             raise HTTPException(405, "Records are added at another address.")

@@ -27,6 +27,7 @@ from pipulate.web import (
     own,
     pages,
     profiles,
+    reports,
     schedules,
     uploads,
     views,
@@ -104,6 +105,7 @@ _STEP = _RUN + "/steps/{step:part}"
 _RECORDS = "/-/records/{resource:part}"
 _RECORD = _RECORDS + "/{record:number}"
 _JOB = "/-/jobs/{job:part}"
+_REPORT = "/-/reports/{report:part}"
 _SCHEDULE = "/-/schedules/{schedule:part}"
 
 ADDRESSES = (
@@ -176,6 +178,13 @@ ADDRESSES = (
     Address(_JOB + "/log", ("GET",), jobs.log, "part"),
     Address(_JOB + "/cancel", ("POST",), jobs.cancel, "action"),
     Address(_JOB + "/retry", ("POST",), jobs.retry, "action"),
+    Address(_REPORT + "/rows.csv", ("GET",), reports.csv, "part"),
+    Address(_REPORT + "/rows.xlsx", ("GET",), reports.xlsx, "part"),
+    Address(_REPORT + "/made", ("GET",), reports.made, "part"),
+    Address(_REPORT + "/make/{maker:part}", ("POST",), reports.make, "action"),
+    Address(_REPORT + "/files/{file:part}/delete", ("POST",), reports.delete, "action"),
+    Address(_REPORT + "/files/{file:part}/undelete", ("POST",), reports.undelete, "action"),
+    Address(_REPORT + "/files/{file:part}/as/{name:part}", ("GET",), reports.file, "part"),
     Address("/-/bin", ("GET",), pages.bin_, "part"),
     Address("/-/history", ("GET",), chronicle.show, "part"),
     Address("/-/plugins", ("GET",), pages.plugins, "part"),

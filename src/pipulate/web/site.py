@@ -25,6 +25,8 @@ from pipulate.explicit.entry import Explicit
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.jobs.scheduling import Scheduler
 from pipulate.plugins.host import Plugin, PluginHost
+from pipulate.reports.engine import Reports
+from pipulate.reports.report import Report
 from pipulate.security.capability import OWNER, Capability
 from pipulate.security.who import Who
 from pipulate.settings import Settings
@@ -63,6 +65,7 @@ class Site:
     db: Database
     engine: Engine
     records: Records
+    reports: Reports
     long: Long
     plugins: PluginHost
     capability: Capability
@@ -90,7 +93,7 @@ class Site:
             if not roles.is_shown(each.roles, active):
                 continue
             shows_line = is_after_line and bool(links)  # Nothing is parted from nothing.
-            icon, order = (app.icon, app.order_in_menu) if isinstance(app, Workflow | Resource) else ("", 0)
+            icon, order = (app.icon, app.order_in_menu) if isinstance(app, Workflow | Resource | Report) else ("", 0)
             links.append((order, AppLink(app.title, app.description, app_address(module), shows_line, icon)))
             is_after_line = False
         return [link for _, link in sorted(links, key=itemgetter(0))]  # Equal ones stay in the order of their files.

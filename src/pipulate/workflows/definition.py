@@ -25,6 +25,7 @@ from pydantic import (
     create_model,
 )
 
+from pipulate.crud.tables import Tables
 from pipulate.errors import UnknownStepError
 from pipulate.fields import (
     Choices,
@@ -33,6 +34,7 @@ from pipulate.fields import (
     UnsupportedTypeError,
     WrongHintError,
     describe,
+    in_pairs,
     label_of,
     split,
 )
@@ -61,7 +63,7 @@ RESERVED = frozenset({"finalize", "init", "landing", "revert", "unfinalize"})
 """Step names that mean something in the address of a class-style app."""
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=False)
-_HANDED_IN = (Run, Files, Progress, Messages, Profile, User, Job)
+_HANDED_IN = (Run, Files, Progress, Messages, Profile, User, Job, Tables)
 _FUNCTIONS = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)
 
 
@@ -256,7 +258,7 @@ class Step(Generic[P, R]):
             return at(self.function, "W006", f"{where}{error}.")
         if any(isinstance(hint, Choices | FieldsOf) and not callable(hint.of) for hint in hints):
             return at(self.function, "W011", where + "Choices and FieldsOf need a function of the run.")
-        annotation, default = uploaded(annotation), parameter.default
+        annotation, default = in_pairs(uploaded(annotation)), parameter.default
         if default is inspect.Parameter.empty:
             default = None if optional else ...
         self.has_own_rules = self.has_own_rules or any(isinstance(hint, _FUNCTIONS) for hint in hints)

@@ -16,6 +16,7 @@ from pipulate import forms
 from pipulate._clock import Clock, from_text, to_text
 from pipulate._ids import error_id
 from pipulate._log import get_logger
+from pipulate.crud.tables import Tables
 from pipulate.errors import AppMissingError, InvalidAnswersError, RunNotFoundError, StepFailedError, StorageError
 from pipulate.events import Happening, MessagesAdded, StepProgressed
 from pipulate.fields import Option
@@ -105,11 +106,16 @@ class Failure:
 
 
 class Work:
-    """Calls steps; everything it touches is handed to it."""
+    """Calls steps; everything it touches is handed to it.
+
+    Attributes:
+        tables: Profile -> the records of all apps, for steps that ask for them; put in place by whoever has them.
+    """
 
     def __init__(self, db: Database, files: FileStore, clock: Clock, tell: Callable[[Happening], None]) -> None:
         """Wire it up; `tell` passes on what happened while a step runs, from any thread."""
         self._db, self._files, self._clock, self._tell = db, files, clock, tell
+        self.tables: Callable[[str | None], Tables] = lambda profile: Tables(db, dict, profile)
         self._saying: set[asyncio.Task[None]] = set()
 
     def call(self, task: Task, run: Run) -> Done:
@@ -225,6 +231,8 @@ class Work:
         if kind is Job:
             assert task.doing is not None  # noqa: S101 - only steps that run in one ask for it
             return Job(task.doing)
+        if kind is Tables:
+            return self.tables(row.profile)
         if kind is Messages:
             return Messages(lambda text: self._say(row.id, task.author.actor, text))
         if kind is Profile:

@@ -225,7 +225,7 @@ def test_file_that_was_not_sent_is_missing() -> None:
 @pytest.mark.parametrize(
     ("annotation", "instead"),
     [
-        (dict[str, int], "use a pydantic model, or"), (set[str], "use a list"), (tuple[int, int], "DateRange"),
+        (dict[str, int], "use a pydantic model, or"), (set[str], "use a list"), (tuple[int, str], "DateRange"),
         (bytes, "use File"), (complex, "use two numbers"), (timedelta, "use a number, with its unit"),
         (list[SecretStr], "a list of SecretStr cannot"), (list[Point], "a pydantic model with the same fields"),
         (object, "str, int, float, Decimal"), (list[int | None], "leave them out instead"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipulate.fields import FormField, Option
+from pipulate.fields import RANGES, FormField, Option
 from pipulate.ui.forms.controls import control
 from pipulate.ui.html import EMPTY, Html, div, fieldset, input_, join, label, legend, p, small
 from pipulate.ui.uploads import UploadForm, upload_field
@@ -130,6 +130,8 @@ def _field(form: _Form, field: FormField) -> Html:
         "required": field.required and field.widget not in _BOXES,
     }
     notes = _notes(field, problem, id_)
+    if field.widget in RANGES:
+        return _pair(field, texts, id_, common, notes, is_focused=is_focused)
     if field.widget in ("radios", "checkboxes"):
         return _several(field, texts, form.options_of(field), id_, common, notes, is_focused=is_focused)
     if field.widget in _BOXES:
@@ -218,6 +220,30 @@ def _several(
         ),
         notes,
         class_=f"field {field.widget}",
+        **{"aria-describedby": described},
+    )
+
+
+def _pair(
+    field: FormField, texts: Sequence[str], id_: str, common: dict[str, Any], notes: Html, *, is_focused: bool
+) -> Html:
+    """Return two numbers that are sent under one name; the script puts a slider with two handles above them."""
+    described = common.pop("aria-describedby")
+    low, high = (texts[0], texts[-1]) if texts else ("", "")
+    numbers = [
+        label(
+            words,
+            input_(type="number", id=f"{id_}-{words}", value=text, autofocus=is_focused and words == "from",
+                   **dict(field.limits), **common),
+        )
+        for words, text in (("from", low), ("to", high))
+    ]  # fmt: skip
+    needs = {"data_needs": "fields", "data_widget": "range-slider"} if field.widget == "range-slider" else {}
+    return fieldset(
+        legend(field.label, _hint(field)),
+        div(numbers, class_="pair", **needs),
+        notes,
+        class_="field range",
         **{"aria-describedby": described},
     )
 

@@ -108,17 +108,17 @@ def unpack_picture(stored: Mapping[str, Any], files: Files) -> Any:
 
 def pack_bokeh(value: Any, files: Files) -> dict[str, Any]:
     """Store a figure or layout of Bokeh as its own JSON."""
+    text, about = bokeh_text(value)
+    return {"file": files.save("figure.bokeh.json", text, "application/json").named(), **about}
+
+
+def bokeh_text(value: Any) -> tuple[str, dict[str, Any]]:
+    """Return a figure or layout of Bokeh as its own JSON, and about it: `version`, `libraries` and `title`."""
     from bokeh.embed import json_item  # noqa: PLC0415 - whoever made the figure has imported the rest of it
 
     item: dict[str, Any] = dict(json_item(value))
     text = json.dumps(item, separators=(",", ":"))
-    file = files.save("figure.bokeh.json", text, "application/json")
-    return {
-        "file": file.named(),
-        "version": item["version"],
-        "libraries": _libraries(value, text),
-        "title": _title(value),
-    }
+    return text, {"version": item["version"], "libraries": _libraries(value, text), "title": _title(value)}
 
 
 def _libraries(value: Any, text: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Reports: tables and figures made from records, and files made for whom they are about."""
