@@ -1,6 +1,6 @@
 // Tables of records, worked in as in a spreadsheet. Without this script they are links and forms.
 
-import { announce, byId } from "./page";
+import { announce, byId, dismiss, notify } from "./page";
 import { cellsOf, comeBack, current, go, noticed, settle, toAddRow, walk } from "./records-cells";
 import { changeChosen, choose, chooseAll, chooseNone, doToChosen, showChosen, tickField } from "./records-chosen";
 import { edit, formIn, leave, pressed, pressedEarly, save } from "./records-edit";
@@ -9,7 +9,7 @@ import {
   takeRow, tell, undoLast,
 } from "./records-list";
 import { drag, moveBy } from "./records-order";
-import { dress, inTurn, parsed, post, tab } from "./records-server";
+import { type Answer, dress, inTurn, parsed, post, tab } from "./records-server";
 
 const WAIT_MS = 150;
 let typing = 0;
@@ -61,37 +61,80 @@ async function act(button: HTMLButtonElement): Promise<void> {
   await refresh();
 }
 
+let blank: Record<string, string[]> = {}; // What the row for a new record starts with.
+
+/** What the fields of a form start with, whatever was typed into them before this script came. */
+function startOf(form: HTMLFormElement): Record<string, string[]> {
+  const values: Record<string, string[]> = {};
+  for (const field of form.elements as Iterable<HTMLInputElement>) {
+    if (field instanceof HTMLSelectElement) {
+      values[field.name] = [...field.options].filter((option) => option.defaultSelected).map((option) => option.value);
+      if (!values[field.name]?.length) values[field.name] = [field.options[0]?.value ?? ""];
+    } else if (!["checkbox", "radio"].includes(field.type)) values[field.name] = [field.defaultValue ?? ""];
+    else if (field.defaultChecked) (values[field.name] ??= []).push(field.value);
+  }
+  return values;
+}
+
+const textOf = (values: FormData): string => new URLSearchParams([...values] as [string, string][]).toString();
+
+/** Put values into the row for a new record, and take away what was said about the last one. */
+function fill(form: HTMLFormElement, values: Record<string, string[]>): void {
+  for (const field of form.elements as Iterable<HTMLInputElement>) {
+    if (!field.name || field.type === "hidden") continue;
+    const texts = values[field.name] ?? [];
+    if (["checkbox", "radio"].includes(field.type)) field.checked = texts.includes(field.value);
+    else field.value = texts.at(-1) ?? "";
+    field.removeAttribute("aria-invalid");
+    field.dispatchEvent(new Event("pipulate:filled"));
+  }
+  for (const words of list().querySelectorAll("#records-foot :is(.problem, .problem-row)")) words.remove();
+}
+
+function valuesOf(form: HTMLFormElement): Record<string, string[]> {
+  const values: Record<string, string[]> = {};
+  for (const [name, text] of new FormData(form)) (values[name] ??= []).push(String(text));
+  return values;
+}
+
+/** Add what was typed. The row is empty again at once, so that the next record can be typed while this one is sent. */
 async function add(form: HTMLFormElement): Promise<void> {
-  if (form.getAttribute("aria-busy") === "true") return;
-  form.setAttribute("aria-busy", "true");
-  const values = new FormData(form);
-  const answer = await inTurn(() => post(form.getAttribute("action") + query(), values));
-  form.removeAttribute("aria-busy");
+  const [sent, values] = [new FormData(form), valuesOf(form)];
+  fill(form, blank);
+  const empty = textOf(new FormData(form));
+  toAddRow();
+  const answer = await inTurn(() => post(form.getAttribute("action") + query(), sent));
+  const isNext = textOf(new FormData(form)) !== empty;
   if (answer.status === 200) {
     noted(answer.operation);
     const row = takeRow(answer.text);
     row?.classList.add("fresh");
-    const foot = byId("records-foot");
-    if (foot?.dataset["wrong"] !== undefined) foot.dataset["renew"] = "";
-    form.reset();
-    for (const field of form.elements) field.dispatchEvent(new Event("pipulate:filled"));
-    sessionStorage.removeItem(`draft:${form.dataset["draft"]}`);
-    toAddRow();
+    if (!isNext) sessionStorage.removeItem(`draft:${form.dataset["draft"]}`);
     if (row) announce(`Added ${nameOf(row)}.`);
     await refresh();
-    if (!document.activeElement?.closest("#records")) toAddRow(); // What was wrong before has gone, with its fields.
     row?.scrollIntoView({ block: "nearest" });
-  } else if (answer.status === 422 && answer.text.includes("add-row")) {
-    const foot = byId("records-foot") as HTMLElement;
-    foot.replaceChildren(parsed(answer.text));
-    foot.dataset["wrong"] = "";
-    dress();
-    const wrong = byId("records-foot")?.querySelector<HTMLElement>("[aria-invalid=true]");
-    if (wrong) wrong.focus();
-    else toAddRow();
+  } else if (isNext) {
+    const words = `${Object.values(values).flat()[0] ?? "A record"}: this was not added. ${answer.notice}`;
+    notify({ name: "records", words, action: { words: "Put it back", run: () => putBack(form, values, answer) } });
   } else {
+    putBack(form, values, answer);
+  }
+}
+
+/** Let a record that was not added be mended: with what is wrong at its fields, where the server said so. */
+function putBack(form: HTMLFormElement, values: Record<string, string[]>, answer: Answer): void {
+  dismiss("records");
+  const foot = byId("records-foot") as HTMLElement;
+  if (answer.status === 422 && answer.text.includes("add-row")) {
+    foot.replaceChildren(parsed(answer.text));
+    dress();
+  } else {
+    fill(form, values);
     complain(answer);
   }
+  const wrong = foot.querySelector<HTMLElement>("[aria-invalid=true]");
+  if (wrong) wrong.focus();
+  else toAddRow();
 }
 
 const STEPS: Record<string, [number, number]> = {
@@ -241,6 +284,8 @@ function onNews(event: Event): void {
 
 (window.pipulateNeeds ??= {})["records"] = (page) => {
   remember(list());
+  const form = byId<HTMLFormElement>("records-add");
+  if (form) blank = startOf(form);
   settle();
   showChosen();
   page.classList.add("is-live");

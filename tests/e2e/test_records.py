@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.conftest import Person, person
 from tests.support.server import Server
@@ -168,6 +168,43 @@ def test_rule_about_several_fields_is_said_in_the_row_for_a_new_one(table: Page)
     shows(table, "Move house")
     expect(table.locator("#add-row .problem")).to_have_count(0)
     expect(table.locator("#add-title")).to_have_value("")
+
+
+def held(page: Page) -> list[Route]:
+    """Hold back what is sent to add records; return what is held."""
+    routes: list[Route] = []
+    page.route(
+        "**/-/records/todo*",
+        lambda route: routes.append(route) if route.request.method == "POST" else route.continue_(),
+    )
+    return routes
+
+
+def test_next_record_can_be_typed_while_the_last_one_is_still_sent(table: Page) -> None:
+    routes = held(table)
+    table.locator("#add-title").fill("Milk")
+    table.keyboard.press("Enter")
+    expect(table.locator("#add-title")).to_have_value("")
+    table.keyboard.type("Bread")
+    routes[0].continue_()
+    shows(table, "Milk")
+    expect(table.locator("#add-title")).to_have_value("Bread")
+    table.unroute_all()
+    table.keyboard.press("Enter")
+    shows(table, "Milk", "Bread")
+
+
+def test_record_that_was_not_added_comes_back_and_what_was_typed_after_it_is_not_lost(table: Page) -> None:
+    routes = held(table)
+    table.locator("#add-title").fill("Milk")
+    table.keyboard.press("Enter")
+    expect(table.locator("#add-title")).to_have_value("")
+    table.keyboard.type("Bread")
+    routes[0].fulfill(status=503, content_type="text/plain", body="The disk is full.")
+    expect(table.locator("#notices")).to_contain_text("Milk: this was not added. The disk is full.")
+    expect(table.locator("#add-title")).to_have_value("Bread")
+    table.get_by_role("button", name="Put it back").click()
+    expect(table.locator("#add-title")).to_have_value("Milk")
 
 
 def test_what_is_half_typed_for_a_new_record_survives_a_reload(table: Page, ann: Person) -> None:
