@@ -283,7 +283,6 @@ STYLES = {"declarative": _DECLARATIVE, "explicit": _EXPLICIT}
 """Style -> its template; the first one is what is written where none is named."""
 
 
-
 def filled(style: str, name: str) -> str:
     """Return a plugin of a style, ready to be saved."""
     return _filled(STYLES[style], name)
