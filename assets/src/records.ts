@@ -258,7 +258,10 @@ function onNews(event: Event): void {
     const cell = cellOf(event.target);
     if (cell && !formIn(cell)) void edit(cell);
   });
-  page.addEventListener("keydown", onKey);
+  document.addEventListener("keydown", (event) => {
+    // At first nothing on the page has the keyboard, and its keys work all the same.
+    if (event.target === document.body || page.contains(event.target as Node)) onKey(event);
+  });
   document.addEventListener("submit", onSubmit);
   byId("drawer-dialog")?.addEventListener("input", onTyped);
   document.addEventListener("pipulate:listed", () => {

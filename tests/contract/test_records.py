@@ -464,7 +464,7 @@ async def test_hooks_look_at_changes_before_and_hear_of_them_after(world: World)
 
 
 async def test_who_may_not_is_refused(world: World) -> None:
-    def may(user: str, action: str, record: Record | None) -> bool:
+    def may(user: str, action: str, record: Task | None) -> bool:
         return user == "ann" or action == "create"
 
     tasks = prepared(Resource("tasks", Task, may=may))
@@ -475,6 +475,16 @@ async def test_who_may_not_is_refused(world: World) -> None:
         with pytest.raises(RecordRefusedError):
             await refused
     await world.records.change(tasks, made.id, {"text": "B"}, ANN, seen=1)
+
+
+async def test_what_says_who_may_gets_the_record_as_it_was_declared(world: World) -> None:
+    asked: list[tuple[str, Task | None]] = []
+    tasks = prepared(Resource("tasks", Task, may=lambda _, action, record: asked.append((action, record)) or True))
+    made = (await world.records.create(tasks, {"text": "A"}, HOME, ANN)).records[0]
+    await world.records.change(tasks, made.id, {"done": True}, ANN, seen=1)
+    await world.records.delete(tasks, [made.id], ANN)
+    task = Task(text="A")
+    assert asked == [("create", None), ("change", task), ("delete", task.model_copy(update={"done": True}))]
 
 
 async def test_whoever_listens_hears_of_every_change_once_it_is_stored(world: World) -> None:

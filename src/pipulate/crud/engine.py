@@ -439,10 +439,10 @@ class Records:
         """
         action = moment.partition("_")[2]
         may = resource.may
-        if may is not None and not await self._apart(lambda: may(who.actor, action, before)):
+        was = resource.typed(before.values) if before is not None else None
+        if may is not None and not await self._apart(lambda: may(who.actor, action, was)):
             raise RecordRefusedError("You may not do this.")
         for hook in resource.hooks[moment]:
-            was = resource.typed(before.values) if before is not None else None
             is_now = resource.typed(values) if values is not None else None
             change = Change(before.id if before else None, was, is_now, profile, who.actor)
             try:

@@ -104,7 +104,8 @@ class Resource(Generic[M]):
             sort: Field, or fields, the list is sorted by at first, with "-" in front for the other way round; where it
                 is left out, people put the records in order themselves.
             per_profile: Whether each record belongs to the profile that was chosen when it was made.
-            may: Function of the user, what they want to do, and the record or None; it tells whether they may.
+            may: Function of the user, what they want to do ("create", "change" or "delete"), and the record as it is
+                or None; it tells whether they may.
         """
         self.name, self.declared = name, model
         self.title, self.description = title or label_of(name), description
