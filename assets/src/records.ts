@@ -13,6 +13,7 @@ import { dress, inTurn, parsed, post, tab } from "./records-server";
 
 const WAIT_MS = 150;
 let typing = 0;
+let pressedOn: Element | null = null; // What had the keyboard before the pointer took it there.
 
 const cellOf = (target: EventTarget | null): HTMLTableCellElement | null =>
   (target as Element | null)?.closest?.<HTMLTableCellElement>("#records-rows td:is([data-field], .computed)") ?? null;
@@ -189,7 +190,7 @@ function onClick(event: MouseEvent): void {
   }
   const cell = cellOf(target);
   if (cell && !target.closest("a, button, form")) {
-    const isHere = cell === current() && document.activeElement === cell;
+    const isHere = cell === pressedOn;
     go(cell);
     if (isHere || matchMedia("(pointer: coarse)").matches) void edit(cell);
   }
@@ -251,6 +252,7 @@ function onNews(event: Event): void {
     if ((event.target as HTMLElement).id === "records-chosen") setTimeout(chooseNone);
   });
   page.addEventListener("pointerdown", (event) => {
+    pressedOn = document.activeElement;
     const grip = (event.target as Element).closest<HTMLElement>(".grip");
     if (grip) drag(event, grip);
   });
