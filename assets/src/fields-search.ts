@@ -39,8 +39,8 @@ class Search {
     box.append(this.#input, this.#list, this.#more);
     this.#listen();
     this.#rest();
-    standIn(select, () => this.#input.focus());
     select.after(box);
+    standIn(select, () => this.#input.focus());
   }
 
   #listen(): void {

@@ -7,7 +7,7 @@ import { dress, get, inTurn, parsed, post } from "./records-server";
 type After = "stay" | "down" | "next" | "before";
 
 const before = new WeakMap<Element, Node[]>();
-let opening: { cell: HTMLTableCellElement; typed: string } | null = null;
+let opening: { typed: string; then: After | "leave" | null } | null = null;
 
 export function canEdit(cell: HTMLTableCellElement): boolean {
   return cell.dataset["field"] !== undefined && !cell.querySelector("button.tick") && !cell.closest("[data-bin]");
@@ -15,10 +15,14 @@ export function canEdit(cell: HTMLTableCellElement): boolean {
 
 export const formIn = (cell: Element): HTMLFormElement | null => cell.querySelector("form.cell-editor");
 
-/** Take in a key that was pressed before the field was there. */
-export function typedEarly(text: string): boolean {
+const MEANT: Record<string, After | "leave"> = { Enter: "down", Tab: "next", Escape: "leave" };
+
+/** Take in a key that was pressed before the field was there; tell whether it was. */
+export function pressedEarly(event: KeyboardEvent): boolean {
   if (!opening) return false;
-  opening.typed += text;
+  if (opening.then) return true; // What comes after that would be for another cell; it is not there yet either.
+  if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) opening.typed += event.key;
+  opening.then = event.key === "Tab" && event.shiftKey ? "before" : (MEANT[event.key] ?? null);
   return true;
 }
 
@@ -26,14 +30,16 @@ export function typedEarly(text: string): boolean {
 export async function edit(cell: HTMLTableCellElement, typed = ""): Promise<void> {
   if (!canEdit(cell) || opening || formIn(cell)) return;
   const row = cell.closest("tr") as HTMLElement;
-  opening = { cell, typed };
+  opening = { typed, then: null };
   const answer = await get(addressOf(row.dataset["record"] ?? "", `cells/${cell.dataset["field"]}`));
-  const early = opening.typed;
+  const { typed: early, then } = opening;
   opening = null;
   const now = cellAt(rowOf(row.dataset["record"] ?? ""), columnOf(cell)); // It may have been drawn anew meanwhile.
   if (answer.status !== 200 || !now) return complain(answer);
   before.set(now, [...now.childNodes]);
   showForm(now, answer.text, early);
+  if (then === "leave") leave(now);
+  else if (then) await save(now, then);
 }
 
 function showForm(cell: HTMLTableCellElement, html: string, typed = ""): void {

@@ -80,6 +80,7 @@ function take(next: HTMLElement): void {
   const foot = [grid.querySelector("tfoot"), nextGrid.querySelector("tfoot")];
   if (!foot[0] && foot[1]) grid.querySelector("table")?.append(foot[1]);
   if (foot[0] && !foot[1]) foot[0].remove();
+  if (foot[0]?.dataset["renew"] !== undefined && foot[1]) foot[0].replaceWith(foot[1]);
   grid.querySelector(".nothing")?.remove();
   const nothing = nextGrid.querySelector(".nothing");
   if (nothing) grid.append(nothing);

@@ -3,7 +3,7 @@
 import { announce, byId } from "./page";
 import { cellsOf, comeBack, current, go, noticed, settle, toAddRow, walk } from "./records-cells";
 import { changeChosen, choose, chooseAll, chooseNone, doToChosen, showChosen, tickField } from "./records-chosen";
-import { edit, formIn, leave, pressed, save, typedEarly } from "./records-edit";
+import { edit, formIn, leave, pressed, pressedEarly, save } from "./records-edit";
 import {
   addressOf, asked, complain, goTo, list, nameOf, noted, query, redoLast, refresh, remember, root, rows, synchronise,
   takeRow, tell, undoLast,
@@ -13,7 +13,6 @@ import { dress, inTurn, parsed, post, tab } from "./records-server";
 
 const WAIT_MS = 150;
 let typing = 0;
-let pressedOn: Element | null = null; // What had the keyboard before the pointer took it there.
 
 const cellOf = (target: EventTarget | null): HTMLTableCellElement | null =>
   (target as Element | null)?.closest?.<HTMLTableCellElement>("#records-rows td:is([data-field], .computed)") ?? null;
@@ -72,17 +71,20 @@ async function add(form: HTMLFormElement): Promise<void> {
     noted(answer.operation);
     const row = takeRow(answer.text);
     row?.classList.add("fresh");
+    const foot = byId("records-foot");
+    if (foot?.dataset["wrong"] !== undefined) foot.dataset["renew"] = "";
     form.reset();
     for (const field of form.elements) field.dispatchEvent(new Event("pipulate:filled"));
-    list().querySelector("#records-foot .problem-row")?.remove();
     sessionStorage.removeItem(`draft:${form.dataset["draft"]}`);
-    for (const small of list().querySelectorAll("#add-row .problem")) small.remove();
     toAddRow();
     if (row) announce(`Added ${nameOf(row)}.`);
     await refresh();
+    if (!document.activeElement?.closest("#records")) toAddRow(); // What was wrong before has gone, with its fields.
     row?.scrollIntoView({ block: "nearest" });
   } else if (answer.status === 422 && answer.text.includes("add-row")) {
-    byId("records-foot")?.replaceChildren(parsed(answer.text));
+    const foot = byId("records-foot") as HTMLElement;
+    foot.replaceChildren(parsed(answer.text));
+    foot.dataset["wrong"] = "";
     dress();
     const wrong = byId("records-foot")?.querySelector<HTMLElement>("[aria-invalid=true]");
     if (wrong) wrong.focus();
@@ -102,6 +104,7 @@ function onCellKey(event: KeyboardEvent, cell: HTMLTableCellElement): void {
   const command = event.ctrlKey || event.metaKey;
   const tick = cell.querySelector<HTMLButtonElement>("button.tick");
   const isByHand = list().dataset["byHand"] !== undefined;
+  if (pressedEarly(event)) return event.preventDefault();
   let isDone = true;
   if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     if (isByHand) void moveBy(row, event.key === "ArrowUp" ? "up" : "down");
@@ -120,13 +123,14 @@ function onCellKey(event: KeyboardEvent, cell: HTMLTableCellElement): void {
     else row.querySelector<HTMLInputElement>("input[name=chosen]")?.click();
   } else if (event.key === "Delete" && !root().dataset["bin"]) void remove(row);
   else if (event.key.length === 1 && !command && !event.altKey && !event.isComposing) {
-    if (!typedEarly(event.key)) void edit(cell, event.key);
+    void edit(cell, event.key);
   } else isDone = false;
   if (isDone) event.preventDefault();
 }
 
 function onKey(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
+  if (target !== document.body && !target.closest("#records, #notices")) return;
   const editing = target.closest<HTMLTableCellElement>("td.editing");
   if (editing) return pressed(event, editing);
   const command = event.ctrlKey || event.metaKey;
@@ -183,16 +187,15 @@ function onClick(event: MouseEvent): void {
     void toggle(button);
     return;
   }
-  if (button?.getAttribute("form") === "records-rows") {
+  if (button?.getAttribute("form") === "records-act") {
     event.preventDefault();
     void act(button);
     return;
   }
   const cell = cellOf(target);
   if (cell && !target.closest("a, button, form")) {
-    const isHere = cell === pressedOn;
     go(cell);
-    if (isHere || matchMedia("(pointer: coarse)").matches) void edit(cell);
+    void edit(cell);
   }
 }
 
@@ -252,19 +255,20 @@ function onNews(event: Event): void {
     if ((event.target as HTMLElement).id === "records-chosen") setTimeout(chooseNone);
   });
   page.addEventListener("pointerdown", (event) => {
-    pressedOn = document.activeElement;
     const grip = (event.target as Element).closest<HTMLElement>(".grip");
     if (grip) drag(event, grip);
   });
-  page.addEventListener("dblclick", (event) => {
-    const cell = cellOf(event.target);
-    if (cell && !formIn(cell)) void edit(cell);
-  });
-  document.addEventListener("keydown", (event) => {
-    // At first nothing on the page has the keyboard, and its keys work all the same.
-    if (event.target === document.body || page.contains(event.target as Node)) onKey(event);
-  });
+  document.addEventListener("keydown", onKey);
   document.addEventListener("submit", onSubmit);
+  const filter = byId<HTMLDetailsElement>("records-filter");
+  document.addEventListener("click", (event) => {
+    if (filter?.open && !filter.contains(event.target as Node)) filter.open = false;
+  });
+  filter?.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    filter.open = false;
+    filter.querySelector("summary")?.focus();
+  });
   byId("drawer-dialog")?.addEventListener("input", onTyped);
   document.addEventListener("pipulate:listed", () => {
     comeBack();

@@ -15,7 +15,7 @@ from pipulate.ui.html import EMPTY, Html, a, button, col, colgroup, input_, join
 from pipulate.ui.records.cells import drawn
 from pipulate.ui.records.view import ListView
 
-ROWS_FORM: Final = "records-rows"
+ROWS_FORM: Final = "records-act"
 """Id of the form that buttons in rows send; it holds nothing itself."""
 
 ADD_FORM: Final = "records-add"
