@@ -7,14 +7,14 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Generic, Literal, TypeVar, get_type_hints
+from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, create_model
 
 from pipulate.crud.change import Change
 from pipulate.fields import FormField, UnsupportedTypeError, WrongHintError, describe, label_of, split
 from pipulate.fields.docstrings import docs
-from pipulate.fields.hints import Choices, FieldsOf, Link
+from pipulate.fields.hints import Choices, FieldsOf, Link, OnDelete
 from pipulate.findings import Finding, at
 from pipulate.storage.records.shape import NAME, Column, Kind, Shape
 
@@ -236,6 +236,10 @@ class Resource(Generic[M]):
             raise ValueError("files cannot be kept in a record yet")
         link = next((each for each in hints if isinstance(each, Link)), None)
         if link is not None:
+            if link.on_delete not in get_args(OnDelete):
+                raise ValueError(f"on_delete={link.on_delete!r} is none of {', '.join(map(repr, get_args(OnDelete)))}")
+            if link.on_delete == "clear" and not field.optional:
+                raise ValueError("on_delete='clear' needs a field that may be empty, such as int | None")
             self.links[field.name] = link
             return Column(field.name, "link", link.to, link.on_delete)
         if field.widget in _MANY:
