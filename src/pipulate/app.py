@@ -20,6 +20,9 @@ from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
 from pipulate.crud.engine import Records
+from pipulate.crud.fitting import fit_command
+from pipulate.crud.long import Long
+from pipulate.crud.waiting import Room
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded
 from pipulate.explicit.entry import Explicit
@@ -130,6 +133,7 @@ class Application:
         await self.site.engine.background.jobs.close()
         await self.site.engine.close()
         self.site.uploads.close()
+        self.site.long.room.close()
         if self.site.explicit is not None:
             self.site.explicit.close()
         await asyncio.get_running_loop().run_in_executor(None, self.site.db.close)
@@ -173,6 +177,7 @@ def build(
     runs_jobs.register(scheduling.KIND, Unattended(engine))
     scheduler = scheduling.Scheduler(db, clock, runs_jobs, bus, functools.partial(missing_app, engine))
     records = Records(db, bus, clock, engine.apart)
+    long = Long(records, Room(layout.state / "imports", db, clock), runs_jobs, clock, engine.there)
     loops: list[asyncio.AbstractEventLoop] = []
 
     def changed(modules: frozenset[str]) -> None:
@@ -220,7 +225,7 @@ def build(
         settings.upload_user_mb * mb,
     )  # fmt: skip
     sent = Uploads(db, files, clock, limits)
-    site = Site(settings, db, engine, records, plugins, capability, assets, bus, clock, sent, scheduler, explicit)
+    site = Site(settings, db, engine, records, long, plugins, capability, assets, bus, clock, sent, scheduler, explicit)
     hosts: set[str] = set()
 
     @contextlib.asynccontextmanager
@@ -229,6 +234,7 @@ def build(
             yield
 
     where = "" if settings.data == Path("data") else f" --data {shlex.quote(str(settings.data))}"
+    records.command = lambda name: f"{fit_command(name)}{where}{_plugins_option(settings)}"
 
     guard = Guard(
         router(site, lifespan),
@@ -240,6 +246,10 @@ def build(
     )
     application = Application(site, guard, layout, lock, hosts, loops)
     return application
+
+
+def _plugins_option(settings: Settings) -> str:
+    return "" if settings.plugins == Path("plugins") else f" --plugins {shlex.quote(str(settings.plugins))}"
 
 
 @contextlib.asynccontextmanager
@@ -289,6 +299,7 @@ async def _tidy(site: Site, stop: asyncio.Event) -> None:
         try:
             await site.db.write(keyvalue.forget_old, to_text(site.clock.now()))
             await asyncio.get_running_loop().run_in_executor(None, janitor.clear)
+            await site.long.room.run(site.long.room.clear)
         except (PipulateError, OSError) as error:
             _log.warning("files.not_cleared", reason=str(error))
         with contextlib.suppress(TimeoutError):

@@ -23,7 +23,8 @@ PipulateError
 │   ├── RecordTakenError          record.taken
 │   ├── RecordLinkedError         record.linked
 │   ├── RecordRefusedError        record.refused
-│   └── TableDiffersError         record.table_differs
+│   ├── TableDiffersError         record.table_differs
+│   └── FitRefusedError           record.not_fitted
 └── RunError                      run.failed
     ├── RunNotFoundError          run.not_found
     ├── UnknownStepError          run.unknown_step
@@ -288,11 +289,27 @@ class TableDiffersError(RecordError):
 
     code = "record.table_differs"
 
-    def __init__(self, resource: str, differences: Sequence[str]) -> None:
-        self.resource, self.differences = resource, tuple(differences)
+    def __init__(self, resource: str, differences: Sequence[str], command: str = "") -> None:
+        self.resource, self.differences, self.command = resource, tuple(differences), command
+        todo = f" To bring the table to them, after a backup, run: {command}" if command else ""
         super().__init__(
             f"The fields of {resource!r} are not those of its table: {'; '.join(differences)}. Nothing was changed."
+            + todo
         )
+
+
+class FitRefusedError(RecordError):
+    """A table cannot be brought to the fields its resource declares now; it is as it was.
+
+    Attributes:
+        reasons: What stands in the way, and what to do about it, one sentence each.
+    """
+
+    code = "record.not_fitted"
+
+    def __init__(self, resource: str, reasons: Sequence[str]) -> None:
+        self.resource, self.reasons = resource, tuple(reasons)
+        super().__init__("\n".join((f"The table of {resource!r} stays as it is.", *reasons)))
 
 
 class RunError(PipulateError):

@@ -8,9 +8,12 @@ import pytest
 from pydantic import BaseModel, Field
 
 from pipulate.crud.change import Change
-from pipulate.crud.many import AT_ONCE, Problem, Report, change_all, take_in
+from pipulate.crud.many import AT_ONCE, Problem, Report, change_all
 from pipulate.crud.resource import Resource
+from pipulate.crud.taking import Line, Taking, take_in
+from pipulate.errors import RecordRefusedError
 from pipulate.storage.records.queries import Query
+from pipulate.storage.records.rows import Operation
 from tests.contract.test_records import ANN, BEN, HOME, World, prepared
 from tests.support.store import Store
 
@@ -35,7 +38,9 @@ class Shop(World):
         self.records = self.another(self.tasks, self.customers, self.products)
 
     async def taken(self, *table: dict[str, str], choice: Any = "update", **more: Any) -> Report:
-        return await take_in(self.records, self.products, table, HOME, ANN, choice=choice, **more)
+        progress = more.pop("progress", None)
+        lines = [Line(number, cells) for number, cells in enumerate(table, 1)]
+        return await take_in(self.records, Taking(self.products, HOME, ANN, choice, **more), lines, progress)
 
     async def all(self) -> dict[str, dict[str, Any]]:
         listing = await self.records.page(self.products, Query(), limit=5_000)
@@ -88,7 +93,7 @@ async def test_import_of_many_parts_is_one_operation_and_is_taken_back_at_once(s
     await shop.taken(row("0", "Before"), row("1", "Before"))
     progress: list[int] = []
     table = [row(str(number), f"Thing {number}") for number in range(2 * AT_ONCE + 10)]
-    report = await shop.taken(*table, progress=progress.append)
+    report = await shop.taken(*table, progress=lambda rows, _: progress.append(rows))
     assert (report.created, report.changed, progress) == (2 * AT_ONCE + 8, 2, [AT_ONCE, 2 * AT_ONCE, 2 * AT_ONCE + 10])
     latest = (await shop.records.done_lately(shop.products))[0]
     assert (latest.id, latest.kind, latest.records) == (report.operation, "import", 2 * AT_ONCE + 10)
@@ -133,3 +138,96 @@ async def test_many_are_changed_at_once_and_those_that_cannot_be_stay(shop: Shop
     assert (report.changed, report.wrong) == (1, 2)
     report = await change_all(shop.records, shop.products, numbers, {"name": "x"}, ANN)
     assert (report.operation, report.changed, report.wrong) == ("", 0, 3)
+
+
+class CutShortError(Exception):
+    """Somebody pulls the plug."""
+
+
+def after(rows: int) -> Any:
+    """Return what ends an import once so many rows are done."""
+
+    def told(done: int, *_: Any) -> None:
+        if done >= rows:
+            raise CutShortError
+
+    return told
+
+
+async def cut_short(shop: Shop, *table: dict[str, str], **more: Any) -> Operation:
+    """Take a table in until the first part is done; return what it is noted under."""
+    operation = shop.records.operation(ANN)
+    with pytest.raises(CutShortError):
+        await shop.taken(*table, operation=operation, progress=after(AT_ONCE), **more)
+    return operation
+
+
+async def test_import_that_was_cut_short_goes_on_and_takes_no_row_twice(shop: Shop) -> None:
+    table = [row(str(number)) for number in range(AT_ONCE + 5)]
+    table[3] = row("3", "x")
+    operation = await cut_short(shop, *table)
+    assert len(await shop.all()) == AT_ONCE - 1
+    report = await shop.taken(*table, operation=operation)
+    assert (report.created, report.changed, report.same, report.wrong) == (AT_ONCE + 4, 0, 0, 1)
+    assert [each.row for each in report.problems] == [4]
+    await shop.records.undo(shop.products, operation.id, ANN)
+    assert await shop.all() == {}
+
+
+async def test_import_without_a_key_takes_no_row_twice_when_it_goes_on(shop: Shop) -> None:
+    table = [{"text": f"Task {number}"} for number in range(AT_ONCE + 5)]
+    lines = [Line(number, cells) for number, cells in enumerate(table, 1)]
+    taking = Taking(shop.tasks, HOME, ANN, "skip", operation=shop.records.operation(ANN))
+    with pytest.raises(CutShortError):
+        await take_in(shop.records, taking, lines, after(AT_ONCE))
+    await take_in(shop.records, taking, lines)
+    assert (await shop.records.page(shop.tasks, Query(), limit=1)).total == AT_ONCE + 5
+
+
+async def test_key_of_a_row_before_the_cut_is_still_taken_behind_it(shop: Shop) -> None:
+    table = [row(str(number)) for number in range(AT_ONCE)]
+    operation = await cut_short(shop, *table, row("0", "Again"))
+    report = await shop.taken(*table, row("0", "Again"), operation=operation)
+    assert (report.changed, report.wrong) == (0, 1)
+    assert (await shop.all())["0"]["name"] == "Thing"
+
+
+async def test_import_that_was_taken_back_does_not_go_on(shop: Shop) -> None:
+    table = [row(str(number)) for number in range(AT_ONCE + 5)]
+    operation = await cut_short(shop, *table)
+    await shop.records.undo(shop.products, operation.id, ANN)
+    with pytest.raises(RecordRefusedError, match="taken back"):
+        await shop.taken(*table, operation=operation)
+    assert await shop.all() == {}
+
+
+async def test_undoing_that_was_cut_short_goes_on_to_the_end(shop: Shop) -> None:
+    table = [row(str(number)) for number in range(1_205)]
+    report = await shop.taken(*table)
+    changed = (await shop.records.page(shop.products, Query(), limit=1)).records[0]
+    await shop.records.change(shop.products, changed.id, {"name": "Mine"}, BEN, seen=1)
+    made = shop.records.operation(ANN)
+    with pytest.raises(CutShortError):
+        await shop.records.undo(shop.products, report.operation, ANN, made=made, progress=after(1))
+    assert len(await shop.all()) == 206
+    outcome = await shop.records.undo(shop.products, report.operation, ANN, made=made)
+    assert outcome.kept == 1
+    assert [each["name"] for each in (await shop.all()).values()] == ["Mine"]
+
+
+@pytest.mark.parametrize("texts", [("Acme", "1"), ("1", "Acme"), ("#1", "Acme")])
+async def test_link_is_the_label_of_a_record_or_its_number(shop: Shop, texts: tuple[str, str]) -> None:
+    first = await shop.customer("Acme", "c1")
+    lines = [Line(2, {"text": "a", "customer": texts[0]}), Line(3, {"text": "b", "customer": texts[1]})]
+    report = await take_in(shop.records, Taking(shop.tasks, HOME, ANN, "skip"), lines)
+    assert report.problems == []
+    found = await shop.records.page(shop.tasks, Query(), limit=9)
+    assert [each.values["customer"] for each in found.records] == [first.id, first.id]
+
+
+async def test_link_to_a_record_of_another_profile_is_told_in_a_trial_too(shop: Shop) -> None:
+    await shop.records.create(shop.customers, {"name": "Acme", "code": "c1"}, "other", ANN)
+    lines = [Line(2, {"text": "a", "customer": "Acme"}), Line(3, {"text": "b", "customer": "1"})]
+    taking = Taking(shop.tasks, HOME, ANN, "skip", is_trial=True)
+    report = await take_in(shop.records, taking, lines)
+    assert [(each.row, each.field) for each in report.problems] == [(2, "customer"), (3, "customer")]

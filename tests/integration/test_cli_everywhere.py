@@ -37,9 +37,11 @@ WITH_JSON = {
     "jobs schedules": (),
     "jobs schedule": (),  # needs a server; see test_cli_schedules
     "jobs run-now": (),  # the same
+    "records list": (),
+    "records fit": (),  # needs records; see test_cli_records
     "link": (),  # needs a server; see test_cli_run
 }
-SERVED = ("link", "jobs schedule", "jobs run-now")
+SERVED = ("link", "records fit", "jobs schedule", "jobs run-now")
 
 
 def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

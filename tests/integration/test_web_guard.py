@@ -18,6 +18,8 @@ from pipulate.app import Application
 from pipulate.security.capability import OWNER
 from pipulate.security.who import Who
 from pipulate.storage import jobs, schedules
+from pipulate.storage.records import catalog
+from pipulate.storage.records.shape import Column, Shape
 from pipulate.web.errors import refused
 from pipulate.web.guard import OPEN, BodyTooLargeError, Guard, Receive, Scope, Send
 from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
@@ -62,7 +64,10 @@ FORMS = {
     "/-/records/{resource:part}/{record:number}": b"_seen=9&_field=name&name=Mallory",
     "/-/records/{resource:part}/many": b"chosen=1&_field=name&name=Mallory",
     "/-/records/{resource:part}/many/restore": b"chosen=4",
+    "/-/records/{resource:part}/import": b"paste=name%0AAda%0A",
+    "/-/records/{resource:part}/import/{table:part}": b"do=take&column.0=name",
     "/-/control/delete": b"app=greeting&key=open",
+    "/-/control/fit-records": b"name=differs",
     "/-/control/schedule": b'app=greeting&answers={"name":{"name":["Ada"]}}&cron=0+7+*+*+1&zone=UTC',
 }
 """Forms that have to be just so; every other one takes what it needs from the same big form."""
@@ -102,6 +107,20 @@ class Kept(BaseModel):
 
 kept = Resource("kept", Kept, toggle="done")
 """
+DIFFERS = """
+from pydantic import BaseModel
+
+from pipulate import Resource
+
+
+class Entry(BaseModel):
+    text: str
+    more: str = ""
+
+
+entries = Resource("differs", Entry)
+"""
+"""Records whose table has one field less."""
 PARTS = {"table": 0, "table.csv": 0, "table.xlsx": 0, "picture": 1, "drawing": 2, "html": 3, "json": 0}
 """What results are made of -> the part of the result above that has it."""
 LEAVES_NO_TRACE = (
@@ -142,7 +161,7 @@ class World:
             return
         known = self.values | (self.files if "field" in names or "sha256" in names else {})
         if template.startswith("/-/records"):
-            known = {"resource": ["kept"], "record": ["1", "2", "4"], "field": ["name"]}
+            known = {"resource": ["kept"], "record": ["1", "2", "4"], "field": ["name"], "table": self.values["table"]}
             template += {"toggle": "?field=done&to=on", "many": "?chosen=1"}.get(last, "")
         for values in itertools.product(*(known.get(name, ["01"]) for name in names)):
             filled = iter(values)
@@ -216,6 +235,13 @@ async def some_schedules(browser: Browser, run: str) -> list[str]:
     return ids
 
 
+async def a_table(browser: Browser) -> str:
+    """Bring a table that waits to be taken in, and try it; return its id."""
+    address = (await browser.post("/-/records/kept/import", {"paste": "name\tdone\nAda\tyes\nAda\tperhaps"})).headers
+    await browser.post(address["location"], {"column.0": "name", "column.1": "done", "do": "check"})
+    return address["location"].rsplit("/", 1)[1]
+
+
 async def some_records(application: Application) -> list[str]:
     """Keep four records, one of them changed and one of them in the bin; return the id of what was done last."""
     records, who = application.site.records, Who(OWNER)
@@ -237,6 +263,7 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
     (plugins / "sends.py").write_text(SENDS)
     (plugins / "views.py").write_text(VIEWS)
     (plugins / "kept.py").write_text(KEEPS)
+    (plugins / "differs.py").write_text(DIFFERS)
     async with running(folder) as application:
         browser = Browser(application)
         runs, keys, versions = [], [], {}
@@ -256,6 +283,8 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
             versions[run] = await browser.version(f"/hello/{key}")
         await browser.post(f"/-/runs/{runs[3]}/delete")
         await browser.post("/-/notes", {"text": "A secret note"})
+        table = Shape("differs", (Column("text", "text"),))
+        await application.site.db.write(catalog.make, table, "2026-01-01", is_postgres=False)
         files = await a_run_with_files(browser)
         shown, _ = await browser.start("views")
         assert (await browser.post(f"/-/runs/{shown}/steps/shown/run")).status < 400
@@ -265,6 +294,7 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
         put = application.site.db.write_now
         values["job"] = [put(put_one, status=each, title="Ada", reason="Ada") for each in (jobs.PARKED, jobs.DONE)]
         values["operation"] = await some_records(application)
+        values["table"] = [await a_table(browser)]
         values |= {"schedule": await some_schedules(browser, runs[2])}
         values |= {"run": runs, "step": ["name", "language", "greeting", "extra"], "module": ["hello"], "key": keys}
         yield World(application, browser, values | {"file": [str(export)]}, versions, files, shown)

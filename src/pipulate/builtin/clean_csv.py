@@ -9,11 +9,11 @@ from pydantic import BaseModel
 
 from pipulate import Accept, Choices, FieldError, FieldsOf, File, Files, Label, Markdown, Progress, Run, Workflow
 from pipulate.builtin.cleaning import drawing
-from pipulate.builtin.cleaning.kinds import KINDS
 from pipulate.builtin.cleaning.looking import Tell, has_rows, look, opened
 from pipulate.builtin.cleaning.repairing import Column, Outcome, Plan
-from pipulate.builtin.cleaning.sniff import DELIMITERS, ENCODINGS, Layout, sniff
 from pipulate.builtin.cleaning.writing import Style, clean, preview, report, summary
+from pipulate.sheets.kinds import KINDS
+from pipulate.sheets.sniff import DELIMITERS, ENCODINGS, Layout, sniff
 from pipulate.ui import FormParts, Html, p, section
 
 clean_csv = Workflow(

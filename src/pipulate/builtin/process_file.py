@@ -26,12 +26,12 @@ from pipulate import (
     Run,
     Workflow,
 )
-from pipulate.builtin.cleaning.sniff import DELIMITERS, ENCODINGS, delimiter_of
 from pipulate.builtin.lines.doing import Desk
 from pipulate.builtin.lines.placing import problem_of_file, problem_of_folder
 from pipulate.builtin.lines.plan import RELATIONS, Plan
 from pipulate.builtin.lines.reading import Rows
 from pipulate.builtin.lines.trying import TRIED_BYTES, HopelessError, beginning, tried
+from pipulate.sheets.sniff import DELIMITERS, ENCODINGS, delimiter_of
 from pipulate.ui import Html, join, p, pre
 
 process_file = Workflow(

@@ -16,6 +16,7 @@ from pipulate.cli.doctor import doctor
 from pipulate.cli.jobs import jobs
 from pipulate.cli.new import new
 from pipulate.cli.plugins import plugins
+from pipulate.cli.records import records
 from pipulate.cli.runs import runs
 from pipulate.cli.schedules import SCHEDULING
 from pipulate.cli.serve import link, run
@@ -49,7 +50,7 @@ def version(as_json: bool) -> None:
     click.echo(json.dumps({"version": __version__}) if as_json else __version__)
 
 
-for command in (run, link, new, plugins, runs, jobs, db, doctor, version):
+for command in (run, link, new, plugins, runs, records, jobs, db, doctor, version):
     cli.add_command(command)
 for command in SCHEDULING:
     jobs.add_command(command)

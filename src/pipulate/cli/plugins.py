@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from pipulate.cli.shared import (
 )
 
 if TYPE_CHECKING:
+    from pipulate.plugins.host import Table
     from pipulate.storage.database import Database
 
 
@@ -83,16 +85,24 @@ def _look_for_mistakes(lines: list[dict[str, Any]], settings: Any) -> None:
 
 
 def _load(settings: Any) -> list[dict[str, Any]]:
+    from pipulate.plugins.report import as_json  # noqa: PLC0415 - help needs none of this
+
+    with loaded(settings) as table:
+        return as_json(table)
+
+
+@contextlib.contextmanager
+def loaded(settings: Any) -> Iterator[Table]:
+    """Load the plugin files and the apps in the box, to look at what they declare."""
     from pipulate._clock import SystemClock  # noqa: PLC0415 - help needs none of this
     from pipulate.app import IN_BOX  # noqa: PLC0415
     from pipulate.explicit.entry import Explicit  # noqa: PLC0415
     from pipulate.plugins.host import PluginHost  # noqa: PLC0415
-    from pipulate.plugins.report import as_json  # noqa: PLC0415
     from pipulate.storage.files import FileStore  # noqa: PLC0415
     from pipulate.storage.folder import is_held  # noqa: PLC0415
 
     layout = layout_of(settings)
-    with tempfile.TemporaryDirectory() as elsewhere, contextlib.redirect_stdout(sys.stderr):  # for plugins that print
+    with tempfile.TemporaryDirectory() as elsewhere:
         has_memory = layout.state.is_dir() and not is_held(layout)  # A server's notes are its own.
         memory = layout.state if has_memory else Path(elsewhere)
         explicit = Explicit(
@@ -104,7 +114,9 @@ def _load(settings: Any) -> list[dict[str, Any]]:
             read_class=explicit.read,
         )  # fmt: skip
         try:
-            return as_json(host.load_now())
+            with contextlib.redirect_stdout(sys.stderr):  # for plugins that print
+                table = host.load_now()
+            yield table
         finally:
             explicit.close()
 

@@ -11,13 +11,15 @@ from pipulate import forms
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
 from pipulate._log import get_logger
-from pipulate.crud import writing
+from pipulate.crud import fitting, writing
 from pipulate.crud.change import Change
+from pipulate.crud.fitting import fit_command
 from pipulate.crud.resource import Moment, Resource
 from pipulate.crud.writing import Done
 from pipulate.errors import (
     FieldError,
     InvalidAnswersError,
+    RecordError,
     RecordNotFoundError,
     RecordRefusedError,
     TableDiffersError,
@@ -40,13 +42,11 @@ CHANGE: Final = "change"
 DELETE: Final = "delete"
 RESTORE: Final = "restore"
 MOVE: Final = "move"
-UNDO: Final = "undo"
 
 _AT_ONCE: Final = 1_000
 """Records changed in one transaction; what is more is done in several, so that others get a turn."""
 
 _TRIES: Final = 5
-_NOTHING: Final = "There is nothing to undo any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,12 @@ class Records:
 
     Attributes:
         resources: Stored name -> resource, of the apps that are installed now; replaced as a whole.
+        command: Makes, of the name of a resource, the command that brings its table to what is declared.
     """
 
     def __init__(self, db: Database, bus: Bus, clock: Clock, apart: Callable[[Callable[[], Any]], Any]) -> None:
         self.resources: Mapping[str, Resource[Any]] = {}
+        self.command: Callable[[str], str] = fit_command
         self._db, self._bus, self._clock, self._apart = db, bus, clock, apart
         self._fitting: set[Resource[Any]] = set()
 
@@ -108,7 +110,7 @@ class Records:
             stored = await self._db.read(catalog.stored, resource.name)
         assert stored is not None  # noqa: S101 - it was just made
         if difference := catalog.difference(stored, resource.shape):
-            raise TableDiffersError(resource.name, in_words(difference))
+            raise TableDiffersError(resource.name, fitting.in_words(difference), self.command(resource.name))
         self._fitting.add(resource)
 
     async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
@@ -145,15 +147,20 @@ class Records:
         await self.ready(resource)
         return await self._db.read(queries.neighbour, resource.shape, query, record, after=after)
 
-    async def numbers(self, resource: Resource[Any], query: Query) -> list[int]:
-        """Return the numbers of all the records that a query asks for."""
+    async def numbers(self, resource: Resource[Any], query: Query, *, in_order: bool = False) -> list[int]:
+        """Return the numbers of all the records that a query asks for; in no order unless that is said."""
         await self.ready(resource)
-        return await self._db.read(queries.numbers, resource.shape, query)
+        return await self._db.read(queries.numbers, resource.shape, query, in_order=in_order)
 
     async def first(self, resource: Resource[Any], query: Query) -> Record | None:
         """Return the first record that a query finds, or None."""
-        found = await self._db.read(queries.page, resource.shape, query, limit=1)
+        found = await self.some(resource, query, limit=1)
         return found[0] if found else None
+
+    async def some(self, resource: Resource[Any], query: Query, *, limit: int) -> list[Record]:
+        """Return the first records that a query finds, without counting the others."""
+        await self.ready(resource)
+        return await self._db.read(queries.page, resource.shape, query, limit=limit)
 
     async def history(self, resource: Resource[Any], record: int, *, before: int | None = None) -> list[RecordEvent]:
         """Return the newest events of a record, or those before a version."""
@@ -164,6 +171,11 @@ class Records:
         """Return what was done last to a table."""
         await self.ready(resource)
         return await self._db.read(operations.latest, resource.shape)
+
+    async def operation_of(self, resource: Resource[Any], operation: str) -> OperationRow | None:
+        """Return something that was done to a table, by its id; None where there is none."""
+        await self.ready(resource)
+        return await self._db.read(operations.find, resource.shape, operation)
 
     # Changing
 
@@ -302,33 +314,64 @@ class Records:
 
         return await self._do(resource, MOVE, who, unit)
 
-    async def undo(self, resource: Resource[Any], operation: str, who: Who) -> Outcome:
-        """Take back all that an operation did, but for records that were changed since.
+    async def undo(
+        self,
+        resource: Resource[Any],
+        operation: str,
+        who: Who,
+        *,
+        made: Operation | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Outcome:
+        """Take back all that an operation did, but for records that were changed since; part by part.
+
+        Args:
+            resource: The resource.
+            operation: Id of the operation.
+            who: Who does it.
+            made: What it is noted under. One that was begun before goes on where it ended.
+            progress: Told how many records are done, since it was called; it may raise to stop in between.
+
+        Returns:
+            Of more than a thousand records only the first.
 
         Raises:
             RecordRefusedError: If there is no such operation, or it was taken back already.
             RecordTakenError: If another record has the key by now.
         """
         await self.ready(resource)
+        made = made or self.operation(who)
         row = await self._db.read(operations.find, resource.shape, operation)
-        if row is None or row.undone is not None:
-            raise RecordRefusedError(_NOTHING)
-        made = self.operation(who)
-        others = [each for each in self.resources.values() if each.name != resource.name]
-        done = Done()
-        for each in (resource, *others):
-            after, first = 0, row if each is resource else None
+        if row is None or row.undone not in (None, made.id):
+            raise RecordRefusedError(writing.NOTHING)
+        begun = await self._db.read(operations.find, resource.shape, made.id)
+        others = sorted(name for name in self.resources if name != resource.name)
+        left, after, kept = [resource.name, *others], 0, 0
+        if begun is not None and "of" in begun.facts:
+            left, after, kept = left[left.index(begun.facts["of"]) :], begun.facts["after"], begun.facts["kept"]
+        done = Done(kept=kept)
+        first, number = row if begun is None else None, 0
+        for name in left:
+            each = resource if name == resource.name else self.resources[name]
             while True:
                 read = operations.events_of
                 events = await self._db.read(read, each.shape, operation, after=after, limit=_AT_ONCE)
                 if not events and first is None:
                     break
-                part = await self._db.write(_taking_back(each, made, events, first))
+                part = await self._db.write(
+                    writing.taking_back(each.shape, each.search, made, events, first, done.kept)
+                )
                 self._publish(part.versions if part.records else {}, who)
-                done.records, done.kept = [*done.records, *part.records], done.kept + part.kept
+                room = _AT_ONCE - len(done.records)
+                done.records, done.kept = [*done.records, *part.records[: max(room, 0)]], done.kept + part.kept
+                number += len(events)
+                if progress is not None:
+                    progress(number)
+                first = None
                 if len(events) < _AT_ONCE:
                     break
-                after, first = events[-1].record, None
+                after = events[-1].record
+            after = 0
         return Outcome(made.id, done.records, done.kept)
 
     async def go_back(self, resource: Resource[Any], record: int, version: int, who: Who) -> Outcome:
@@ -361,6 +404,31 @@ class Records:
         checked: Values = await self._asked("before_change", resource, before, values, before.profile, who)
         return checked
 
+    async def all_checked(
+        self,
+        resource: Resource[Any],
+        given: Sequence[tuple[Record | None, Mapping[str, Any]]],
+        profile: str | None,
+        who: Who,
+    ) -> list[Values | InvalidAnswersError | RecordError]:
+        """As `created`, and `changed` where there is a record, for many; in the place of one that is refused, why."""
+        found: list[Values | InvalidAnswersError | RecordError] = await self._apart(
+            lambda: [_tried(resource, answers, before) for before, answers in given]
+        )
+        moments: tuple[Moment, Moment] = ("before_create", "before_change")
+        if resource.may is None and not any(resource.hooks[each] for each in moments):
+            return found
+        for index, (before, _) in enumerate(given):
+            values = found[index]
+            if isinstance(values, Exception):
+                continue
+            moment, owner = (moments[0], profile) if before is None else (moments[1], before.profile)
+            try:
+                found[index] = await self._asked(moment, resource, before, values, owner, who)
+            except (InvalidAnswersError, RecordError) as error:
+                found[index] = error
+        return found
+
     async def written(
         self, resource: Resource[Any], unit: Callable[[Transaction, Done], T], who: Who
     ) -> tuple[Done, T]:
@@ -374,6 +442,11 @@ class Records:
         done, result = await self._db.write(claimed)
         self._publish(done.versions, who)
         return done, result
+
+    async def apart(self, call: Callable[[], T]) -> T:
+        """Do what takes a while on a thread, so that others get a turn."""
+        result: T = await self._apart(call)
+        return result
 
     # Inside
 
@@ -415,14 +488,7 @@ class Records:
         self, resource: Resource[Any], answers: Mapping[str, Any], before: Values | None = None
     ) -> Values:
         """Return the values that answers make, checked as a whole with those that stay."""
-        unknown = set(answers) - set(resource.shape.by_name)
-        if unknown:
-            raise InvalidAnswersError(dict.fromkeys(unknown, "There is no such field."))
-
-        def check() -> Values:
-            return forms.stored(resource, forms.validate(resource, {**(before or {}), **answers}))
-
-        return await self._apart_if(resource, check)
+        return await self._apart_if(resource, lambda: _check(resource, answers, before))
 
     async def _apart_if(self, resource: Resource[Any], call: Callable[[], T]) -> T:
         """Run something on a thread where the author's code takes part, which may be slow."""
@@ -479,6 +545,23 @@ class Records:
         return await self._apart(lambda: hook(change))
 
 
+def _check(resource: Resource[Any], answers: Mapping[str, Any], before: Values | None) -> Values:
+    unknown = set(answers) - set(resource.shape.by_name)
+    if unknown:
+        raise InvalidAnswersError(dict.fromkeys(unknown, "There is no such field."))
+    checked: Values = forms.stored(resource, forms.validate(resource, {**(before or {}), **answers}))
+    return checked
+
+
+def _tried(
+    resource: Resource[Any], answers: Mapping[str, Any], before: Record | None
+) -> Values | InvalidAnswersError | RecordError:
+    try:
+        return _check(resource, answers, before.values if before is not None else None)
+    except (InvalidAnswersError, RecordError) as error:
+        return error
+
+
 def _listing(tx: Transaction, shape: Shape, query: Query, limit: int, offset: int) -> Listing:
     found = queries.page(tx, shape, query, limit=limit, offset=offset)
     return Listing(found, queries.count(tx, shape, query), catalog.version(tx, shape.name))
@@ -500,40 +583,3 @@ def _changing(
             done.records.append(changed)
 
     return unit
-
-
-def _taking_back(
-    resource: Resource[Any], made: Operation, events: Sequence[RecordEvent], first: OperationRow | None
-) -> Callable[[Transaction], Done]:
-    """Return what takes events back; `first` is the operation they are of, where it is still to be noted as undone."""
-
-    def unit(tx: Transaction) -> Done:
-        done = Done()
-        writing.claimed(tx, resource.shape, done)
-        if first is not None:
-            operations.begin(tx, resource.shape, made, UNDO, {}, undoes=first.id)
-            if not operations.undone_by(tx, first.id, made.id):
-                raise RecordRefusedError(_NOTHING)
-            if "to" in first.facts:
-                writing.move_back(tx, resource.shape, made, first.facts, done)
-        writing.take_back(tx, resource.shape, made, events, resource.search, done, is_strict=first is not None)
-        operations.count(tx, made, len(done.records))
-        return done
-
-    return unit
-
-
-def in_words(difference: catalog.Difference) -> list[str]:
-    """Return what is different about a table, one sentence each."""
-    said = [f"{each.name!r} is new" for each in difference.added]
-    said += [f"{each.name!r} is gone" for each in difference.gone]
-    for was, is_now in difference.changed:
-        same = was.kind == is_now.kind
-        said.append(
-            f"{was.name!r} leads elsewhere" if same else f"{was.name!r} was {was.kind} and is {is_now.kind} now"
-        )
-    if difference.has_other_key:
-        said.append("the key is another")
-    if difference.has_other_owner:
-        said.append("whether records belong to profiles has changed")
-    return said

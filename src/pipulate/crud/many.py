@@ -1,22 +1,20 @@
-"""Changing and taking in many records at once: part by part, so that others get a turn, and undone in one go."""
+"""Changing many records at once: part by part, so that others get a turn, and undone in one go."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Final, Literal, TypeVar
 
 from pipulate.crud import writing
-from pipulate.crud.cells import answers_of
 from pipulate.crud.engine import CHANGE, Records
 from pipulate.crud.resource import Resource
 from pipulate.crud.writing import Done
-from pipulate.errors import InvalidAnswersError, RecordError, RecordTakenError
+from pipulate.errors import InvalidAnswersError, RecordError
 from pipulate.security.who import Who
 from pipulate.storage.database import Transaction
 from pipulate.storage.records import operations, rows
-from pipulate.storage.records.queries import Condition, Query
 from pipulate.storage.records.rows import Operation, Record, Values
 
 T = TypeVar("T")
@@ -76,6 +74,19 @@ class Report:
         room = PROBLEMS_MAX - len(self.problems)
         self.problems += [Problem(row, name, words) for name, words in list(told.items())[:room]]
 
+    def copied(self) -> Report:
+        """Return one that can be changed for itself."""
+        return replace(self, problems=[*self.problems])
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return asdict(self) | {"problems": [[each.row, each.field, each.words] for each in self.problems]}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Report:
+        """Return what `as_json` made."""
+        return cls(**{**stored, "problems": [Problem(*each) for each in stored["problems"]]})
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -109,7 +120,7 @@ async def change_all(
         who: Who does it.
     """
     report, operation = Report(), records.operation(who)
-    for part in _parts(chosen):
+    for part in parts(chosen):
         checked: list[Row] = []
         for before in await records.find_all(resource, part):
             try:
@@ -118,111 +129,11 @@ async def change_all(
                 report.refuse(before.id, error)
             else:
                 checked.append(Row(before.id, values, before))
-        await _write(records, resource, operation, CHANGE, checked, None, report, who)
+        report = await write(records, resource, operation, CHANGE, checked, None, report, who)
     return report
 
 
-async def take_in(
-    records: Records,
-    resource: Resource[Any],
-    table: Iterable[Mapping[str, str]],
-    profile: str | None,
-    who: Who,
-    *,
-    choice: Choice,
-    is_trial: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> Report:
-    """Make records of the rows of a table.
-
-    A row whose key a record has already is left out, or changes that record. A row that breaks a rule is told and left
-    out; the others are taken.
-
-    Args:
-        records: What records are changed through.
-        resource: Their resource.
-        table: The rows: field -> what stands in its cell.
-        profile: The profile that is chosen.
-        who: Who does it.
-        choice: What becomes of rows that are there already.
-        is_trial: Only find out what would become of them.
-        progress: Told how many rows are done.
-    """
-    report, operation = Report(), records.operation(who)
-    owner = profile if resource.per_profile else None
-    number, seen = 0, set[tuple[Any, ...]]()
-    await records.ready(resource)
-    for part in _parts(table):
-        numbered = list(enumerate(part, number + 1))
-        number += len(part)
-        checked = _chosen(await _sound(records, resource, numbered, seen, owner, report, who), choice, report)
-        if is_trial:
-            report.created += sum(row.before is None for row in checked)
-            report.changed += sum(row.before is not None for row in checked)
-        else:
-            await _write(records, resource, operation, IMPORT, checked, owner, report, who)
-        if progress is not None:
-            progress(number)
-    return report
-
-
-async def _sound(
-    records: Records,
-    resource: Resource[Any],
-    numbered: Iterable[tuple[int, Mapping[str, str]]],
-    seen: set[tuple[Any, ...]],
-    profile: str | None,
-    report: Report,
-    who: Who,
-) -> list[Row]:
-    """Return the rows that break no rule; `seen` are the keys of the rows before."""
-    found = []
-    for number, cells in numbered:
-        try:
-            row = await _checked(records, resource, number, cells, profile, who)
-            _refuse_twice(resource, row, seen)
-        except (InvalidAnswersError, RecordError) as error:
-            report.refuse(number, error)
-        else:
-            found.append(row)
-    return found
-
-
-async def _checked(
-    records: Records, resource: Resource[Any], number: int, cells: Mapping[str, str], profile: str | None, who: Who
-) -> Row:
-    answers = answers_of(resource.fields, cells)
-    wanted = key_query(resource, answers, profile)
-    before = await records.first(resource, wanted) if wanted is not None else None
-    if before is None:
-        return Row(number, await records.created(resource, answers, profile, who), None)
-    return Row(number, await records.changed(resource, before, answers, who), before)
-
-
-def _refuse_twice(resource: Resource[Any], row: Row, seen: set[tuple[Any, ...]]) -> None:
-    """Refuse a key that a row before has; a record made of that is not stored yet.
-
-    Raises:
-        RecordTakenError: If one has.
-    """
-    key = tuple(row.values[name] for name in resource.key)
-    if key and None not in key:
-        if key in seen:
-            raise RecordTakenError(resource.key)
-        seen.add(key)
-
-
-def _chosen(rows_: list[Row], choice: Choice, report: Report) -> list[Row]:
-    there = [row for row in rows_ if row.before is not None]
-    if choice == "skip":
-        report.skipped += len(there)
-        return [row for row in rows_ if row.before is None]
-    same = [row for row in there if row.before is not None and row.before.values == row.values]
-    report.same += len(same)
-    return [row for row in rows_ if row not in same]
-
-
-async def _write(
+async def write(
     records: Records,
     resource: Resource[Any],
     operation: Operation,
@@ -231,31 +142,49 @@ async def _write(
     profile: str | None,
     report: Report,
     who: Who,
-) -> None:
-    """Write a part in one transaction; what does not hold there is told and left out."""
-    refused: list[tuple[int, Exception]] = []
+    *,
+    upto: int | None = None,
+) -> Report:
+    """Write a part in one transaction; what does not hold there is told and left out.
 
-    def unit(tx: Transaction, done: Done) -> tuple[int, int]:
-        created = changed = 0
-        refused.clear()  # It may be run again.
-        if not report.operation and checked:
+    Args:
+        records: What records are changed through.
+        resource: Their resource.
+        operation: What it is noted under.
+        kind: Kind of the operation.
+        checked: The rows.
+        profile: The profile of records that are added.
+        report: What became of the parts before.
+        who: Who does it.
+        upto: Where it is given, it is noted with the operation that everything up to this row is done, and the report.
+
+    Returns:
+        The report, with this part.
+    """
+    if not checked:
+        return report
+
+    def unit(tx: Transaction, done: Done) -> Report:
+        told = report.copied()  # The unit may be run again.
+        told.operation = operation.id
+        if not report.operation:
             operations.begin(tx, resource.shape, operation, kind, {})
+        before = told.created + told.changed
         for row in checked:
             try:
-                created_one, changed_one = _one(tx, resource, operation, row, profile, done)
+                created, changed = _one(tx, resource, operation, row, profile, done)
             except (InvalidAnswersError, RecordError) as error:
-                refused.append((row.number, error))
+                told.refuse(row.number, error)
             else:
-                created, changed = created + created_one, changed + changed_one
-        operations.count(tx, operation, created + changed)
-        return created, changed
+                told.created, told.changed = told.created + created, told.changed + changed
+        told.kept += done.kept
+        operations.count(tx, operation, told.created + told.changed - before)
+        if upto is not None:
+            operations.describe(tx, operation, {"upto": upto, "report": told.as_json()})
+        return told
 
-    done, (created, changed) = await records.written(resource, unit, who)
-    for number, error in refused:
-        report.refuse(number, error)
-    report.created, report.changed = report.created + created, report.changed + changed
-    report.kept += done.kept
-    report.operation = operation.id if checked else report.operation
+    _, told = await records.written(resource, unit, who)
+    return told
 
 
 def _one(
@@ -279,27 +208,8 @@ def _one(
     return 1, 0
 
 
-def key_query(resource: Resource[Any], answers: Mapping[str, Any], profile: str | None) -> Query | None:
-    """Return what finds the record with the key of these answers; None where they have none."""
-    if not resource.key or any(answers.get(name) in (None, "") for name in resource.key):
-        return None
-    typed = {name: _as_stored(resource, name, answers[name]) for name in resource.key}
-    if None in typed.values():
-        return None  # What is no number is the number of no record; the check of the field says so.
-    return Query(profile, conditions=tuple(Condition(name, "is", value) for name, value in typed.items()))
-
-
-def _as_stored(resource: Resource[Any], name: str, value: Any) -> Any:
-    kind = resource.shape.by_name[name].kind
-    if kind not in ("integer", "link", "real") or not isinstance(value, str):
-        return value
-    try:
-        return float(value) if kind == "real" else int(value)
-    except ValueError:
-        return None
-
-
-def _parts(things: Iterable[T]) -> Iterator[list[T]]:
+def parts(things: Iterable[T]) -> Iterator[list[T]]:
+    """Yield things as many at a time as are checked and written together."""
     left = iter(things)
     while part := list(islice(left, AT_ONCE)):
         yield part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,14 +11,20 @@ from pipulate.errors import (
     RecordConflictError,
     RecordLinkedError,
     RecordNotFoundError,
+    RecordRefusedError,
     RecordTakenError,
 )
 from pipulate.storage.database import Transaction
 from pipulate.storage.records import catalog, operations, queries, rows
-from pipulate.storage.records.operations import RecordEvent
+from pipulate.storage.records.operations import OperationRow, RecordEvent
 from pipulate.storage.records.queries import Condition, Query, folded
 from pipulate.storage.records.rows import Operation, Record, Values
 from pipulate.storage.records.shape import Shape
+
+UNDO: Final = "undo"
+"""Kind of an operation that takes another back."""
+
+NOTHING: Final = "There is nothing to undo any more."
 
 DEEP: Final = 10
 """Links that a deletion follows, one behind the other."""
@@ -239,7 +245,7 @@ def _reversed(
 
 
 def as_it_was(tx: Transaction, shape: Shape, record: int, version: int) -> Values:
-    """Return the fields of a record as they were at a version.
+    """Return the fields of a record as they were at a version; those there were not at that time are left out.
 
     Raises:
         RecordNotFoundError: If it never had that version.
@@ -255,4 +261,42 @@ def as_it_was(tx: Transaction, shape: Shape, record: int, version: int) -> Value
             values |= {name: now for name, (_, now) in event.changes.items()}
     if not 1 <= version <= (events[0].version if events else 0):
         raise RecordNotFoundError(shape.name, record)
-    return {name: values.get(name) for name in shape.by_name}
+    return {name: values[name] for name in shape.by_name if name in values}
+
+
+def taking_back(
+    shape: Shape,
+    search: Sequence[str],
+    made: Operation,
+    events: Sequence[RecordEvent],
+    first: OperationRow | None,
+    kept: int,
+) -> Callable[[Transaction], Done]:
+    """Return what takes events back, and notes how far it came.
+
+    Args:
+        shape: The table of the records.
+        search: The fields a record is searched by.
+        made: What it is noted under.
+        events: The events.
+        first: The operation they are of, where it is still to be noted as undone.
+        kept: How many records were left as they are before.
+    """
+
+    def unit(tx: Transaction) -> Done:
+        done = Done()
+        claimed(tx, shape, done)
+        if first is not None:
+            operations.begin(tx, shape, made, UNDO, {}, undoes=first.id)
+            if not operations.undone_by(tx, first.id, made.id):
+                raise RecordRefusedError(NOTHING)
+            if "to" in first.facts:
+                move_back(tx, shape, made, first.facts, done)
+        take_back(tx, shape, made, events, search, done, is_strict=first is not None)
+        operations.count(tx, made, len(done.records))
+        if events:
+            about = {"of": shape.name, "after": events[-1].record, "kept": kept + done.kept}
+            operations.describe(tx, made, about)
+        return done
+
+    return unit

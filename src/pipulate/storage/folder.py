@@ -52,6 +52,11 @@ class Layout:
         """Notes that may be lost."""
         return self.root / "state"
 
+    @property
+    def backups(self) -> Path:
+        """Backups that commands make before they change much; made with the first of them."""
+        return self.root / "backups"
+
     def make(self) -> None:
         """Make the folders, readable by this user alone.
 

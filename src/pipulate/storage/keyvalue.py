@@ -116,6 +116,15 @@ def items(tx: Transaction, scope: Scope, owner: str) -> list[tuple[str, Any]]:
     return [(name, json.loads(value)) for name, value in rows]
 
 
+def names_under(tx: Transaction, scope: Scope, beginning: str) -> set[str]:
+    """Return the keys of all whose id begins so."""
+    rows = tx.all(
+        "SELECT key FROM key_values WHERE scope = :scope AND substr(owner, 1, :length) = :beginning",
+        scope=scope, length=len(beginning), beginning=beginning,
+    )  # fmt: skip
+    return {str(key) for (key,) in rows}
+
+
 def forget_run(tx: Transaction, run: str) -> None:
     """Remove what the steps of a run remember for a while."""
     tx.run(

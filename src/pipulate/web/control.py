@@ -11,7 +11,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from pipulate.errors import PipulateError, ScheduleRefusedError
+from pipulate.crud import fitting
+from pipulate.errors import PipulateError, RecordRefusedError, ScheduleRefusedError
 from pipulate.plugins.report import as_json
 from pipulate.storage import lookups, profiles, schedules
 from pipulate.web.errors import status_of
@@ -128,3 +129,20 @@ async def run_now(visit: Visit) -> Any:
         raise ScheduleRefusedError("id", f"There is no schedule {wanted!r}.")
     job = await visit.site.scheduler.run_now(row.id, visit.who.actor)
     return {"job": job.id if job else None}
+
+
+@_answers
+async def fit_records(visit: Visit) -> Any:
+    """Bring a table of records to what its app declares, or only say what that would do."""
+    site, name = visit.site, await visit.text("name")
+    if not site.plugins.wait_loaded(0):
+        await asyncio.get_running_loop().run_in_executor(None, site.plugins.wait_loaded, _LOADS_S)
+    resource = site.records.resources.get(name)
+    if resource is None:
+        raise RecordRefusedError(f"No app that is loaded declares the records {name!r}.")
+    renamed, dropped = json.loads(await visit.text("renamed") or "{}"), json.loads(await visit.text("dropped") or "[]")
+    if await visit.text("trial"):
+        looked = await site.db.read(fitting.look, resource, renamed, dropped)
+    else:
+        looked = await site.db.write(fitting.fit, resource, renamed, dropped)
+    return {"said": looked.plan.said, "records": looked.records, "remarks": looked.remarks}

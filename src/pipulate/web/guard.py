@@ -25,7 +25,9 @@ STATIC = "/-/static/"
 OPEN = "/-/open"
 CONTROL = "/-/control/"
 _SAFE = ("GET", "HEAD")
-_TAKES_FILES = re.compile(r"/-/runs/[0-9a-f]{32}/steps/[^/\n]+/(uploads/[^/\n]+|with-files)")
+_TAKES_FILES = re.compile(
+    r"/-/runs/[0-9a-f]{32}/steps/[^/\n]+/(uploads/[^/\n]+|with-files)|/-/records/[a-z][a-z0-9_]*/import"
+)
 
 _FIXED_HEADERS = (
     (b"cache-control", b"no-store"),

@@ -33,7 +33,7 @@ from pipulate.web.errors import answered
 from pipulate.web.explicit import PluginRoutes
 from pipulate.web.guard import OPEN, STATIC
 from pipulate.web.live import Live
-from pipulate.web.records import editing, listing, many
+from pipulate.web.records import editing, exporting, importing, listing, many
 from pipulate.web.site import Site, Visit
 
 Kind = Literal["page", "part", "action", "control", "public", "socket"]
@@ -143,6 +143,12 @@ ADDRESSES = (
     Address(_RECORDS, ("POST",), editing.create, "action"),
     Address(_RECORDS + "/new", ("GET",), editing.new, "part"),
     Address(_RECORDS + "/options", ("GET",), listing.options, "part"),
+    Address(_RECORDS + "/export.csv", ("GET",), exporting.as_csv, "part"),
+    Address(_RECORDS + "/export.xlsx", ("GET",), exporting.as_xlsx, "part"),
+    Address(_RECORDS + "/export.json", ("GET",), exporting.as_json, "part"),
+    Address(_RECORDS + "/import", ("GET", "POST"), importing.begin, "action"),
+    Address(_RECORDS + "/import/{table:part}", ("GET", "POST"), importing.table, "action"),
+    Address(_RECORDS + "/import/{table:part}/wrong.csv", ("GET",), importing.wrong_rows, "part"),
     Address(_RECORDS + "/undo", ("POST",), editing.undo, "action"),
     Address(_RECORDS + "/many", ("GET", "POST"), many.several, "action"),
     Address(_RECORDS + "/many/delete", ("POST",), many.delete, "action"),
@@ -190,6 +196,7 @@ ADDRESSES = (
     Address("/-/control/retry-job", ("POST",), control.retry_job, "control"),
     Address("/-/control/schedule", ("POST",), control.schedule, "control"),
     Address("/-/control/unschedule", ("POST",), control.unschedule, "control"),
+    Address("/-/control/fit-records", ("POST",), control.fit_records, "control"),
     Address("/-/control/run-now", ("POST",), control.run_now, "control"),
     Address("/", ("GET",), pages.home, "page"),
     Address("/{module:module}", ("GET", "POST"), pages.app, "page"),

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from pipulate._clock import Clock
 from pipulate._version import __version__
 from pipulate.crud.engine import Records
+from pipulate.crud.long import Long
 from pipulate.crud.resource import Resource
 from pipulate.events import Bus
 from pipulate.explicit.entry import Explicit
@@ -60,6 +61,7 @@ class Site:
     db: Database
     engine: Engine
     records: Records
+    long: Long
     plugins: PluginHost
     capability: Capability
     assets: Assets

@@ -23,6 +23,7 @@ from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
+from pipulate.sheets.writing import XlsxError
 from pipulate.storage.ledger import RunRow
 from pipulate.ui.html import a, body, div, h2, head, html, join, meta, p, raw, script, title
 from pipulate.ui.place import Place
@@ -128,7 +129,7 @@ async def table_xlsx(visit: Visit) -> Response:
     try:
         await asyncio.to_thread(exports.write_xlsx, found, _query(visit), path)
         is_written = True
-    except exports.XlsxError as error:
+    except XlsxError as error:
         raise HTTPException(501, str(error)) from error
     finally:
         if not is_written:

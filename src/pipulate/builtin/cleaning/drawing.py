@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipulate.builtin.cleaning.kinds import KINDS
+from pipulate.sheets.kinds import KINDS
 from pipulate.ui import (
     Html,
     dd,

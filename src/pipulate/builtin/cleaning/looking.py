@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from pipulate.builtin.cleaning.kinds import kind_of
-from pipulate.builtin.cleaning.reading import Reader, Row
 from pipulate.builtin.cleaning.repairing import Column, Counts, Outcome, Plan, repair
-from pipulate.builtin.cleaning.sniff import Layout
+from pipulate.sheets.kinds import kind_of
+from pipulate.sheets.reading import Reader, Row
+from pipulate.sheets.sniff import Layout
 
 SAMPLE_ROWS = 5_000
 """The kinds of columns are decided by so many rows."""

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipulate.builtin.cleaning.kinds import DATES, NUMBERS, normal
-from pipulate.builtin.cleaning.reading import Row
 from pipulate.builtin.cleaning.seen import Seen
+from pipulate.sheets.kinds import DATES, NUMBERS, normal
+from pipulate.sheets.reading import Row
 
 FEW, MANY, UNREADABLE, REQUIRED = "too few columns", "too many columns", "signs that cannot be read", "is empty"
 NO_NUMBER, NO_DATE = "is no number", "is no date"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipulate.builtin.cleaning.kinds import KINDS
 from pipulate.builtin.cleaning.looking import TOLD_EVERY, Tell, opened
 from pipulate.builtin.cleaning.repairing import Counts, Outcome, Plan, repaired, safe
-from pipulate.builtin.cleaning.sniff import DELIMITERS, ENCODINGS, Layout
+from pipulate.sheets.kinds import KINDS
+from pipulate.sheets.sniff import DELIMITERS, ENCODINGS, Layout
 
 _TITLES = {
     "read": "Rows in the file",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from pipulate.storage.database import Transaction
+from pipulate.storage.profiles import DEFAULT_ID
 from pipulate.storage.records.shape import PREFIX, Column, Shape, column_sql
 
 _INDEXED: Final = "link"
@@ -75,7 +76,7 @@ def difference(stored: Shape, declared: Shape) -> Difference:
     )
 
 
-def fit(tx: Transaction, stored: Shape, declared: Shape, renamed: Mapping[str, str]) -> None:
+def fit(tx: Transaction, stored: Shape, declared: Shape, renamed: Mapping[str, str], dropped: Collection[str]) -> None:
     """Bring a table to the shape that is declared; other tables are not touched.
 
     Args:
@@ -83,23 +84,26 @@ def fit(tx: Transaction, stored: Shape, declared: Shape, renamed: Mapping[str, s
         stored: The table as it is.
         declared: The table as it is to be.
         renamed: Name of a column that is to stay -> what it is called from now on.
+        dropped: Columns that go with what is in them; one that is declared all the same is made anew, and empty.
 
     Raises:
         ValueError: If a column would have to hold something else than it does.
     """
     _drop_indexes(tx, stored)
+    for name in dropped:
+        tx.run(f"ALTER TABLE {stored.table} DROP COLUMN {stored.by_name[name].quoted}")
     for old, new in renamed.items():
         now = declared.by_name[new].quoted
         tx.run(f"ALTER TABLE {stored.table} RENAME COLUMN {stored.by_name[old].quoted} TO {now}")
-    there = {renamed.get(each.name, each.name): each.kind for each in stored.columns}
-    for name, kind in there.items():
-        if name not in declared.by_name:
-            tx.run(f"ALTER TABLE {stored.table} DROP COLUMN {stored.by_name[name].quoted}")
-        elif kind != declared.by_name[name].kind:
-            raise ValueError(f"{name!r} holds {kind} and cannot become {declared.by_name[name].kind}.")
+    there = {renamed.get(each.name, each.name): each.kind for each in stored.columns if each.name not in dropped}
     for column in declared.columns:
         if column.name not in there:
             tx.run(f"ALTER TABLE {stored.table} ADD COLUMN {column_sql(column)}")
+        elif there[column.name] != column.kind:
+            raise ValueError(f"{column.name!r} holds {there[column.name]} and cannot become {column.kind}.")
+    if stored.per_profile != declared.per_profile:
+        owner = DEFAULT_ID if declared.per_profile else None
+        tx.run(f"UPDATE {stored.table} SET _profile = :owner", owner=owner)  # noqa: S608 - checked names
     _make_indexes(tx, declared)
     tx.run("UPDATE record_tables SET shape = :shape WHERE name = :name", shape=declared.as_json(), name=declared.name)
 

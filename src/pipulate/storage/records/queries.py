@@ -98,10 +98,12 @@ def neighbour(tx: Transaction, shape: Shape, query: Query, record: Record, *, af
     return record_of(shape, row) if row else None
 
 
-def numbers(tx: Transaction, shape: Shape, query: Query) -> list[int]:
-    """Return the numbers of all the records, in no order."""
+def numbers(tx: Transaction, shape: Shape, query: Query, *, in_order: bool = False) -> list[int]:
+    """Return the numbers of all the records; in no order unless that is said."""
     where, values = _where(shape, query)
-    return [int(row[0]) for row in tx.all(f"SELECT _id FROM {shape.table} WHERE {where}", **values)]  # noqa: S608
+    order = f" ORDER BY {_order(shape, query)}" if in_order else ""
+    sql = f"SELECT _id FROM {shape.table} WHERE {where}{order}"  # noqa: S608 - checked names
+    return [int(row[0]) for row in tx.all(sql, **values)]
 
 
 def _where(shape: Shape, query: Query) -> tuple[str, dict[str, Any]]:

@@ -149,7 +149,7 @@ def add(
         "c5": operation.author.at, "c6": operation.author.actor, "c7": found,
     }  # fmt: skip
     for index, column in enumerate(shape.columns, len(names)):
-        cells[f"c{index}"] = _cell(column, values[column.name])
+        cells[f"c{index}"] = cell(column, values[column.name])
     quoted = ", ".join([*names, *(column.quoted for column in shape.columns)])
     row = tx.one(
         f"INSERT INTO {shape.table} ({quoted}) VALUES ({', '.join(f':{name}' for name in cells)}) RETURNING _id",  # noqa: S608
@@ -161,7 +161,8 @@ def add(
     return number
 
 
-def _cell(column: Column, value: Any) -> Any:
+def cell(column: Column, value: Any) -> Any:
+    """Return a value as it goes into the store."""
     stored = column.stored(value)
     return journal.storable(stored) if isinstance(stored, str) else stored
 
@@ -183,7 +184,7 @@ def change(
     if not changed:
         return None
     data = {name: [before.values[name], value] for name, value in changed.items()}
-    cells = {name: _cell(shape.by_name[name], value) for name, value in changed.items()}
+    cells = {name: cell(shape.by_name[name], value) for name, value in changed.items()}
     _update(tx, shape, before, operation, cells, {} if found is None else {"_found": found})
     note(tx, shape, operation, before.id, before.version + 1, CHANGED, data)
     return _after(before, operation, values={**before.values, **changed})

@@ -183,6 +183,9 @@ async def undo(visit: Visit) -> Response:
     """Take back what was done."""
     resource = resource_of(visit)
     operation = (await visit.text("operation")).replace("\0", "")
+    job = await visit.site.long.undo(resource, operation, visit.who, await visit.profile())
+    if job is not None:
+        return elsewhere(visit, f"/-/jobs/{job.id}")
     return finished(visit, resource, await visit.site.records.undo(resource, operation, visit.who))
 
 

@@ -16,8 +16,8 @@ from pipulate.plugins.host import Plugin
 from pipulate.storage.records import operations
 from pipulate.storage.records.operations import OperationRow
 from pipulate.storage.records.rows import Record
-from pipulate.ui import errors as problems
 from pipulate.ui.html import Html, join
+from pipulate.ui.records.differs import differs
 from pipulate.ui.records.page import list_part, records_page
 from pipulate.ui.records.rows import add_row, asked_in_row, problem_row, row
 from pipulate.ui.records.view import PAGE, ListView
@@ -37,7 +37,7 @@ async def page(visit: Visit, plugin: Plugin) -> Response:
     try:
         view = await listed(visit, resource)
     except TableDiffersError as error:
-        content = problems.problem(f"{resource.title} cannot be used just now", str(error))
+        content = differs(resource.title, error)
         return await visit.page(resource.title, content, status=503)
     if visit.is_htmx:
         return part(await drawn(visit, resource, list_part, view), headers={"vary": "hx-request"})

@@ -11,8 +11,8 @@ from pipulate.builtin.cleaning import looking
 from pipulate.builtin.cleaning.looking import look
 from pipulate.builtin.cleaning.repairing import Column, Plan
 from pipulate.builtin.cleaning.seen import Seen
-from pipulate.builtin.cleaning.sniff import Layout
 from pipulate.builtin.cleaning.writing import Style, clean
+from pipulate.sheets.sniff import Layout
 
 ROW = 'name with some words,"1,234.50",2026-02-28,{0}\r\n'
 

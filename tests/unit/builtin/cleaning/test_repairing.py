@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipulate.builtin.cleaning.kinds import KINDS, kind_of, normal
 from pipulate.builtin.cleaning.looking import look, names_for
-from pipulate.builtin.cleaning.reading import Row
 from pipulate.builtin.cleaning.repairing import Column, Counts, Outcome, Plan, repair, repaired, safe
-from pipulate.builtin.cleaning.sniff import Layout
 from pipulate.builtin.cleaning.writing import Style, clean, escaped, report
+from pipulate.sheets.kinds import KINDS, kind_of, normal
+from pipulate.sheets.reading import Row
+from pipulate.sheets.sniff import Layout
 
 SIGN = st.characters(exclude_categories=["Cs"])
 CELL = st.one_of(

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipulate.sheets import writing
+from pipulate.sheets.writing import XlsxError
 from pipulate.workflows.views import exports, of_pandas, stored
 from pipulate.workflows.views.tables import Query, Table
 
@@ -81,13 +83,13 @@ def test_xlsx_holds_values_of_their_types_and_no_formula(tmp_path: Path) -> None
 
 def test_xlsx_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
-    with pytest.raises(exports.XlsxError, match=r"pip install 'pipulate\[data\]'"):
+    with pytest.raises(XlsxError, match=r"pip install 'pipulate\[data\]'"):
         exports.write_xlsx(table(pd.DataFrame({"a": [1]})), Query(), tmp_path / "x.xlsx")
 
 
 def test_xlsx_of_more_than_a_sheet_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "XLSX_ROWS", 3)
-    with pytest.raises(exports.XlsxError, match="too large"):
+    monkeypatch.setattr(writing, "XLSX_ROWS", 3)
+    with pytest.raises(XlsxError, match="too large"):
         exports.write_xlsx(table(pd.DataFrame({"a": [1, 2, 3]})), Query(), tmp_path / "x.xlsx")
     exports.write_xlsx(table(pd.DataFrame({"a": [1, 2, 3]})), Query(find="2"), tmp_path / "x.xlsx")
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipulate.builtin.cleaning.reading import LINE_MAX, QUOTE, TOO_LONG, UNCLOSED, Reader
-from pipulate.builtin.cleaning.sniff import Layout, sniff
+from pipulate.sheets.reading import LINE_MAX, QUOTE, TOO_LONG, UNCLOSED, Reader
+from pipulate.sheets.sniff import Layout, sniff
 
 SIGN = st.characters(exclude_categories=["Cs"])
 CELLS = st.text(SIGN, max_size=12)

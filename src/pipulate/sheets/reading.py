@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from pipulate.builtin.cleaning.sniff import Layout, sep_line
+from pipulate.sheets.sniff import Layout, sep_line
 
 LINE_MAX = 1_000_000
 """Longest line, in characters. The rest of a longer one is passed over, and the row says so."""

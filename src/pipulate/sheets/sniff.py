@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipulate.builtin.cleaning.kinds import DATES, NUMBERS, fits
+from pipulate.sheets.kinds import DATES, NUMBERS, fits
 
 ENCODINGS = {
     "utf-8-sig": "UTF-8",
