@@ -213,8 +213,8 @@ MEND = {
     "R002": "Hand in a pydantic model or a dataclass with at least one field, and the class itself: `Task` and not"
     " `Task()`.",
     "R003": "Use a type from [Fields](fields.md): all but `File`, `Choices` and `FieldsOf`, which need a run. A field"
-    " is called by lower-case letters, digits and underscores, and none of `id`, `profile`, `version`, `copy` and `json`."
-    " `Link` goes with `int` or `int | None`.",
+    " is called by lower-case letters, digits and underscores, and none of `id`, `profile`, `version`, `copy` and"
+    " `json`. `Link` goes with `int` or `int | None`.",
     "R004": "Spell the name as the class does. `toggle=` names a field of type `bool`; a rule has parameters named as"
     " fields are.",
     "W001": "Lower-case letters, digits and underscores; begins with a letter; at most 60 characters.",
