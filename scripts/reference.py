@@ -288,6 +288,7 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
     errors.ProcessDiedError: (("links_of", -9), {}),
     errors.ProgramMissingError: (("pandoc", "no such file or directory"), {}),
     errors.ScheduleRefusedError: (("zone", "“Europe/Berln” is no time zone. Did you mean Europe/Berlin?"), {}),
+    errors.ProfileLockedError: ((), {}),
     errors.RecordNotFoundError: (("tasks", 12), {}),
     errors.RecordConflictError: (
         (), {"resource": "tasks", "record": 12, "seen": 2, "version": 3, "theirs": {}, "mine": {}},

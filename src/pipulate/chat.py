@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipulate._clock import Clock, to_text
 from pipulate.errors import BadNameError, RunNotFoundError
 from pipulate.events import Bus, MessagesAdded
-from pipulate.storage import lookups, messages
+from pipulate.storage import lookups, messages, profiles
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.keys import BIDI, unprintable
 from pipulate.storage.messages import Message
@@ -56,7 +56,8 @@ def _add(tx: Transaction, conversation: str, actor: str, at: str, text: str) -> 
 
 def _after(tx: Transaction, conversation: str, actor: str, seq: int) -> list[Message]:
     _refuse_others(tx, conversation, actor)
-    return messages.after(tx, conversation, seq)
+    is_apart = conversation == messages.general(actor) and profiles.is_locked(tx, actor)
+    return messages.after(tx, conversation, seq, profile=profiles.chosen(tx, actor) if is_apart else None)
 
 
 def _refuse_others(tx: Transaction, conversation: str, actor: str) -> None:

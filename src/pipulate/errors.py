@@ -17,6 +17,7 @@ PipulateError
 │   ├── ProcessDiedError          job.process_died
 │   ├── ProgramMissingError       job.program_missing
 │   └── ScheduleRefusedError      job.schedule_refused
+├── ProfileLockedError            profile.locked
 ├── RecordError                   record.failed
 │   ├── RecordNotFoundError       record.not_found
 │   ├── RecordConflictError       record.conflict
@@ -224,6 +225,17 @@ class ScheduleRefusedError(JobError):
     def __init__(self, field: str, reason: str) -> None:
         self.field, self.reason = field, reason
         super().__init__(reason)
+
+
+class ProfileLockedError(PipulateError):
+    """The chosen profile is shown alone, so nothing of another one is."""
+
+    code = "profile.locked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The profile is locked, so only what belongs to it is shown. Unlock it in the profile menu first."
+        )
 
 
 class RecordError(PipulateError):

@@ -9,10 +9,10 @@ from pipulate import testing, ui
 from tests.architecture.sources import ROOT
 
 FACADE = [
-    "Accept", "Change", "Choices", "Code", "CodeEditor", "Colour", "DateRange", "Earlier", "FieldError", "FieldsOf", "File",
-    "Files", "Help", "Hidden", "Job", "Label", "Link", "Markdown", "MarkdownEditor", "Mermaid", "Messages", "Picture",
-    "Placeholder", "Profile", "Progress", "Radios", "Range", "Resource", "Run", "SandboxedHtml", "Search", "Slider", "Step",
-    "Switch", "TextArea", "User", "Workflow", "__version__",
+    "Accept", "Change", "Choices", "Code", "CodeEditor", "Colour", "DateRange", "Earlier", "FieldError", "FieldsOf",
+    "File", "Files", "Help", "Hidden", "Job", "Label", "Link", "Markdown", "MarkdownEditor", "Mermaid", "Messages",
+    "Picture", "Placeholder", "Profile", "Progress", "Radios", "Range", "Resource", "Run", "SandboxedHtml", "Search",
+    "Slider", "Step", "Switch", "TextArea", "User", "Workflow", "__version__",
 ]  # fmt: skip
 ELEMENTS = [
     "EMPTY", "Element", "FormParts", "Html", "a", "b", "br", "code", "dd", "details", "div", "dl", "dt", "em", "h2",

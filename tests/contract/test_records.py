@@ -314,6 +314,15 @@ async def test_list_is_sorted_by_any_field_and_what_has_no_value_comes_last(worl
     assert "".join(await world.texts(sort=(Sort("mood"), Sort("text", descending=True)))) == "Cba"
 
 
+async def test_links_are_sorted_by_what_they_lead_to(world: World) -> None:
+    """By its name, not by its number; a record that leads nowhere comes last."""
+    zeta, acme = await world.customer("Zeta", "z"), await world.customer("acme", "a")
+    for text, customer in (("1", zeta.id), ("2", None), ("3", acme.id)):
+        await world.add(text, customer=customer)
+    assert await world.texts(sort=(Sort("customer"),)) == ["3", "1", "2"]
+    assert await world.texts(sort=(Sort("customer", descending=True),)) == ["1", "3", "2"]
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [("zurich", ["Zürich trip"]), ("TRIP z", ["Zürich trip"]), ("100%", ["100% sure"]), ("_", []), ("trip sure", []),
@@ -519,8 +528,9 @@ async def test_whoever_listens_hears_of_every_change_once_it_is_stored(world: Wo
 @pytest.mark.parametrize(
     ("damage", "said"),
     [("UPDATE rec_tasks SET text = 'x'", "text are not what"), ("UPDATE rec_tasks SET _version = 3", "1 events where"),
-     ("UPDATE rec_tasks SET _deleted_at = '1'", "says otherwise"), ("DELETE FROM record_events", "0 events where"),
-     ("UPDATE record_tables SET shape = '{}'", "cannot be read")],
+     ("UPDATE rec_tasks SET _deleted_at = '1'", "says otherwise"),
+         ("DELETE FROM record_events WHERE resource = 'tasks'", "0 events where"),
+     ("UPDATE record_tables SET shape = '{}' WHERE name = 'tasks'", "cannot be read")],
 )  # fmt: skip
 async def test_damage_is_named(world: World, damage: str, said: str) -> None:
     record = await world.add("A")

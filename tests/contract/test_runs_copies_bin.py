@@ -126,7 +126,7 @@ def test_a_deleted_run_is_found_nowhere_but_in_the_bin(store: Store) -> None:
     with pytest.raises(RunNotFoundError):
         store.db.read_now(lookups.by_key, "demo", "x", "ada")
     assert [row.id for row in store.db.read_now(lookups.listed, "ada", deleted=True).runs] == [run]
-    assert [store.db.read_now(lookups.in_bin, owner) for owner in ("ada", "bob")] == [1, 0]
+    assert [store.db.read_now(lookups.in_bin, owner, "default") for owner in ("ada", "bob")] == [1, 0]
 
 
 def test_a_deleted_run_cannot_be_written_to(store: Store) -> None:

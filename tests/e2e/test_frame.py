@@ -134,9 +134,12 @@ def test_who_walks_through_what_was_found_stays_there_when_more_is_found(ann: Pe
 
 def test_profile_keeps_its_runs_to_itself(ann: Person) -> None:
     page = ann.page
-    page.goto(f"{ann.server.address}/-/profiles")
-    page.locator("#profile-new").fill("Müller & Söhne <b>")
+    page.goto(f"{ann.server.address}/-/records/profiles/new")
+    page.get_by_role("textbox", name="Name", exact=True).fill("Müller & Söhne <b>")
     page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("main table")).to_contain_text("Müller & Söhne <b>")
+    page.locator(".bar-top summary", has_text="Default Profile").click()
+    page.get_by_role("button", name="Müller & Söhne <b>").click()
     expect(page.locator(".bar-top")).to_contain_text("Müller & Söhne <b>")
     page.goto(f"{ann.server.address}/hello")
     page.get_by_role("textbox", name="Key").fill("Theirs alone")

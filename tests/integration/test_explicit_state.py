@@ -627,7 +627,7 @@ async def test_next_key_follows_the_highest_number_of_this_prefix(desk: Desk) ->
 
 async def test_next_key_names_the_profile_that_was_chosen(desk: Desk, application: Application) -> None:
     browser = Browser(application)
-    await browser.post("/-/profiles", {"name": "Big Client"})
+    await browser.post("/-/records/profiles", {"_field": "name", "name": "Big Client"})
     made = next(each for each in await application.site.db.read(profiles.listed) if each.name == "Big Client")
     await browser.post("/select_profile", {"profile_id": made.id})
 

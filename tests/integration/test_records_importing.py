@@ -20,7 +20,7 @@ from pipulate.crud.long import LONG
 from pipulate.jobs.local import LocalJobs
 from pipulate.security.capability import OWNER
 from pipulate.security.who import Who
-from pipulate.storage import jobs
+from pipulate.storage import jobs, profiles
 from pipulate.storage.records.queries import Query
 from tests.support.site import Answer, Browser, running
 
@@ -255,10 +255,9 @@ async def test_file_that_is_too_large_is_refused_and_not_kept(tmp_path: Path) ->
 
 async def test_table_of_another_profile_is_not_found(desk: Desk) -> None:
     address = await desk.paste(TABLE)
-    await desk.browser.post("/-/profiles", {"name": "Other"})
-    other = re.search(r'value="(\w{8,})"', (await desk.browser.get("/-/profiles")).text)
-    assert other
-    await desk.browser.post("/-/profile", {"profile": other[1]})
+    await desk.add("profiles", name="Other")
+    (other,) = [each.id for each in await desk.site.db.read(profiles.listed) if each.name == "Other"]
+    await desk.browser.post("/-/profile", {"profile": other})
     assert (await desk.browser.get(address)).status == 404
 
 

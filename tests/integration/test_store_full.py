@@ -330,7 +330,7 @@ def test_a_store_whose_file_is_read_only_can_be_read(sqlite: Sqlite, tmp_path: P
         "from tests.support.store_faults import obey_permissions\n"
         "from pipulate.storage.tables import reading_sqlite\n"
         "Path(sys.argv[1]).chmod(0o400); obey_permissions()\n"
-        "with reading_sqlite(Path(sys.argv[1])) as (_, tx): print(tx.one('SELECT count(*) FROM profiles')[0])\n",
+        "with reading_sqlite(Path(sys.argv[1])) as (_, tx): print(tx.one('SELECT count(*) FROM rec_profiles')[0])\n",
         layout.database,
         Path(__file__).parents[2],
     )

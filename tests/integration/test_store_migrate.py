@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from pipulate.errors import StorageError, StoreDamagedError, StoreNewerError
+from pipulate.storage import profiles
 from pipulate.storage.migrate import (
     REVISION,
     SCRIPTS,
@@ -23,22 +25,25 @@ from pipulate.storage.migrate import (
     postgres_revision,
     sqlite_revision,
 )
+from pipulate.storage.records.check import check_records
 from pipulate.storage.sqlite import SqliteDatabase
 from pipulate.storage.tables import TABLES
 from tests.support.services import postgres_database
 from tests.support.store import Sqlite
 from tests.support.store_faults import kill, script
 
+OTHERS = ("alembic_version", "rec_profiles", "sqlite_sequence")
+
 MORE = '''
 """One more step."""
 import sys
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0005", "0004", None, None
+revision, down_revision, branch_labels, depends_on = "0006", "0005", None, None
 def upgrade():
     op.create_table("half_done", sa.Column("id", sa.Text, primary_key=True))
-    op.execute("INSERT INTO profiles VALUES ('half', 'half', 'half', '')")
-    op.add_column("profiles", sa.Column("half", sa.Text))
+    op.execute("INSERT INTO conversations VALUES ('half', 0)")
+    op.add_column("rec_profiles", sa.Column("half", sa.Text))
     {then}
 '''
 BLOCKS = "print('in the middle', flush=True); sys.stdin.read()"
@@ -59,7 +64,7 @@ def scripts(tmp_path: Path) -> Path:
 
 def add(scripts: Path, then: str) -> None:
     """Add a revision after the newest."""
-    (scripts / "versions" / "0005_more.py").write_text(MORE.format(then=then))
+    (scripts / "versions" / "0006_more.py").write_text(MORE.format(then=then))
 
 
 def tables(path: Path) -> set[str]:
@@ -103,7 +108,7 @@ def test_an_empty_file_gets_all_tables_and_the_second_time_nothing_is_done(tmp_p
     path = tmp_path / name
     assert sqlite_revision(path) is None
     assert migrate_sqlite(path)
-    assert tables(path) == {*TABLES, "alembic_version"}
+    assert tables(path) == {*TABLES, *OTHERS}
     assert not migrate_sqlite(path)
     assert sqlite_revision(path) == REVISION
     assert [(each.name, each.stat().st_mode & 0o777) for each in tmp_path.iterdir()] == [(name, 0o600)]
@@ -155,9 +160,9 @@ def test_a_migration_killed_in_the_middle_leaves_the_old_state(tmp_path: Path, s
     with interrupted("migrate_sqlite", path, scripts):
         pass
     assert sqlite_revision(path) == REVISION
-    assert tables(path) == {*TABLES, "alembic_version"}
+    assert tables(path) == {*TABLES, *OTHERS}
     db = SqliteDatabase(path)
-    assert db.read_now(lambda tx: tx.all("SELECT id FROM profiles")) == [("default",)]
+    assert db.read_now(lambda tx: tx.all("SELECT ident FROM rec_profiles")) == [("default",)]
     assert db.read_now(lambda tx: tx.one("SELECT version FROM runs WHERE id = :run", run=run)) == (5,)
     db.close()
 
@@ -185,9 +190,70 @@ def test_a_migration_goes_on_from_where_the_store_is(tmp_path: Path, scripts: Pa
     migrate_sqlite(path)
     add(scripts, "pass")
     assert migrate_sqlite(path, scripts=scripts)
-    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0005", True)
+    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0006", True)
     with pytest.raises(StoreNewerError):
         migrate_sqlite(path)
+
+
+def old_store(path: Path) -> None:
+    """Make a store as the version before profiles were records left it: with profiles, runs and messages."""
+    migrate_sqlite(path, revision="0004")
+    connection = sqlite3.connect(path)
+    connection.executescript(OLD)
+    connection.commit()
+    connection.close()
+
+
+OLD = """
+INSERT INTO profiles VALUES ('z', 'Zebra', 'zebra', '2026-01-02T00:00:00.000000Z');
+INSERT INTO profiles VALUES ('a', 'Größe', 'grösse', '2026-01-03T00:00:00.000000Z');
+INSERT INTO runs (id, app, key, key_folded, key_prefix, profile, owner, version, created_at, updated_at, updated_by)
+    VALUES ('r', 'demo', '01', '01', '', 'z', 'ada', 1, 'x', 'x', 'ada');
+INSERT INTO run_events (run, version, at, actor, kind, data) VALUES ('r', 1, 'x', 'ada', 'started', '{}');
+INSERT INTO conversations VALUES ('user:ada', 1);
+INSERT INTO messages (conversation, seq, at, actor, role, text)
+    VALUES ('user:ada', 1, 'x', 'ada', 'user', '"\\u00dcber"');
+"""
+CARRIED = ["default/Default Profile", "z/Zebra", "a/Größe"]
+
+
+def carried(connection: Any) -> None:
+    """Check that all of it is there after the migration, and that new runs can be of new profiles."""
+    found = connection.execute("SELECT ident, name FROM rec_profiles ORDER BY _place").fetchall()
+    assert [f"{ident}/{name}" for ident, name in found] == CARRIED
+    assert connection.execute("SELECT profile FROM runs").fetchall() == [("z",)]
+    assert connection.execute("SELECT found FROM messages").fetchall() == [("uber",)]
+    connection.execute("UPDATE runs SET profile = 'new'")
+
+
+def test_profiles_become_records_in_their_order_with_the_ids_that_runs_refer_to(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite3"
+    old_store(path)
+    assert migrate_sqlite(path)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA foreign_keys = ON")
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    carried(connection)
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute("DELETE FROM runs")  # What belongs to runs still refers to them.
+    connection.close()
+    assert "profiles" not in tables(path)
+    db = SqliteDatabase(path)
+    assert list(db.read_now(lambda tx: [*check_records(tx)])) == []
+    assert [each.id for each in db.read_now(profiles.listed)] == ["default", "z", "a"]
+    db.close()
+
+
+def test_a_migrated_store_has_the_indexes_of_a_new_one(tmp_path: Path) -> None:
+    old_store(tmp_path / "old.sqlite3")
+    found = []
+    for name in ("old.sqlite3", "new.sqlite3"):
+        migrate_sqlite(tmp_path / name)
+        connection = sqlite3.connect(tmp_path / name)
+        found.append(connection.execute("SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY name").fetchall())
+        connection.close()
+    assert found[0] == found[1]
+    assert ("runs_key",) in found[0]
 
 
 # PostgreSQL
@@ -207,7 +273,17 @@ def test_an_empty_database_gets_all_tables_and_the_second_time_nothing_is_done(u
     assert postgres_revision(url) == REVISION
     with psycopg.connect(url) as connection:
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-    assert {name for (name,) in found} == {*TABLES, "alembic_version"}
+    assert {name for (name,) in found} == {*TABLES, "alembic_version", "rec_profiles"}
+
+
+def test_on_postgresql_profiles_become_records_too(url: str) -> None:
+    migrate_postgres(url, revision="0004")
+    with psycopg.connect(url) as connection:
+        connection.execute(OLD)
+    migrate_postgres(url)
+    with psycopg.connect(url) as connection:
+        carried(connection)
+        assert connection.execute("SELECT to_regclass('profiles')").fetchone() == (None,)
 
 
 def test_a_database_of_a_newer_version_is_refused(url: str) -> None:
@@ -224,7 +300,7 @@ def test_a_migration_of_postgresql_killed_in_the_middle_leaves_the_old_state(url
         pass
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT to_regclass('half_done')").fetchone() == (None,)
-        assert connection.execute("SELECT id FROM profiles").fetchall() == [("default",)]
+        assert connection.execute("SELECT ident FROM rec_profiles").fetchall() == [("default",)]
     assert postgres_revision(url) == REVISION
 
 
@@ -237,8 +313,8 @@ def test_two_programs_that_migrate_at_the_same_moment_do_it_once(url: str) -> No
 
 def test_what_has_to_be_done_is_told_by_the_revision(scripts: Path) -> None:
     add(scripts, "pass")
-    known = (None, "0001", "0002", "0003", "0004", "0005")
-    assert [check_revision(found, scripts) for found in known] == [True, True, True, True, True, False]
-    for unknown in ("0006", "", "default"):
+    known = (None, "0001", "0002", "0003", "0004", "0005", "0006")
+    assert [check_revision(found, scripts) for found in known] == [True] * 6 + [False]
+    for unknown in ("0007", "", "default"):
         with pytest.raises(StoreNewerError):
             check_revision(unknown, scripts)

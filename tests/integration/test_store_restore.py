@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,8 @@ import psycopg
 import pytest
 
 from pipulate.errors import FolderInUseError, StorageError
-from pipulate.storage import migrate, restore
+from pipulate.storage import migrate, profiles, restore
+from pipulate.storage import tables as stored_tables
 from pipulate.storage.archive import Archive, backup
 from pipulate.storage.check import check_runs, check_sqlite_file
 from pipulate.storage.files import FileStore
@@ -24,7 +26,7 @@ from pipulate.storage.restore import finish_restore, restore_postgres, restore_s
 from pipulate.storage.tables import reading_sqlite
 from pipulate.testing import ManualClock
 from tests.support.services import postgres_database
-from tests.support.store import LARGE, Postgres, Sqlite, rows_of
+from tests.support.store import LARGE, Postgres, Sqlite, made, rows_of
 
 CLOCK = ManualClock()
 
@@ -82,9 +84,9 @@ def keys(layout: Layout) -> list[str]:
 def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make this a program with one migration more than the one that made the backup."""
     scripts = Path(shutil.copytree(migrate.SCRIPTS, tmp_path / "migrations"))
-    (scripts / "versions" / "0005_more.py").write_text(
+    (scripts / "versions" / "0006_more.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        'revision, down_revision, branch_labels, depends_on = "0005", "0004", None, None\n'
+        'revision, down_revision, branch_labels, depends_on = "0006", "0005", None, None\n'
         'def upgrade():\n    op.add_column("runs", sa.Column("more", sa.Text, server_default="added"))\n'
     )
     for name in ("check_revision", "migrate_sqlite", "upgrade"):
@@ -198,7 +200,7 @@ def test_a_backup_of_an_older_program_is_brought_up_to_date(archive: Archive, tm
     layout = Layout(tmp_path / "data")
     restore_sqlite(layout, archive, CLOCK)
     with reading_sqlite(layout.database) as (source, tx):
-        assert source.revision == "0005"
+        assert source.revision == "0006"
         assert tx.all("SELECT key, more FROM runs") == [("from the backup", "added")]
 
 
@@ -208,6 +210,54 @@ def test_on_postgresql_a_backup_of_an_older_program_is_brought_up_to_date(archiv
         restore_postgres(url, Layout(tmp_path / "data"), archive, CLOCK)
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT key, more FROM runs").fetchall() == [("from the backup", "added")]
+
+
+@pytest.fixture
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
+    """A backup of a store from before profiles were records."""
+    layout, saved = made(tmp_path / "old"), tmp_path / "old.zip"
+    migrate.migrate_sqlite(layout.database, revision="0004")
+    connection = sqlite3.connect(layout.database)
+    connection.execute("INSERT INTO profiles VALUES ('acme', 'Acme', 'acme', '2026-02-01T00:00:00.000000Z')")
+    connection.commit()
+    connection.close()
+    with monkeypatch.context() as patched:
+        patched.setattr(stored_tables, "TABLES", (*stored_tables.GONE, *stored_tables.TABLES))
+        with reading_sqlite(layout.database) as (source, _):
+            backup(source, FileStore(layout.files), saved, CLOCK)
+    archive = Archive(saved)
+    yield archive
+    archive.close()
+
+
+def test_a_backup_from_before_profiles_were_records_is_restored(live: Layout, old: Archive) -> None:
+    restore_sqlite(live, old, CLOCK)
+    assert [row[-2:] for row in rows(live)["rec_profiles"]] == [[1, "default"], [1, "acme"]]
+
+
+def test_on_postgresql_a_backup_from_before_profiles_were_records_is_restored(
+    postgres_url: str, old: Archive, tmp_path: Path
+) -> None:
+    with Postgres(postgres_url).opened(tmp_path / "running"):
+        pass
+    restore_postgres(postgres_url, Layout(tmp_path / "data"), old, CLOCK)
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute("SELECT ident FROM rec_profiles ORDER BY _place").fetchall() == [
+            ("default",), ("acme",),
+        ]  # fmt: skip
+        assert connection.execute("SELECT to_regclass('profiles')").fetchone() == (None,)
+
+
+def test_profiles_are_backed_up_and_restored_with_their_order_and_history(sqlite: Sqlite, tmp_path: Path) -> None:
+    with sqlite.opened(tmp_path / "data") as store:
+        store.db.write_now(profiles.add, "acme", "Acme", store.author().at)
+        with store.source() as source:
+            before = rows_of(source)
+            backup(source, store.files, tmp_path / "backup.zip", store.clock)
+    archive = Archive(tmp_path / "backup.zip")
+    restore_sqlite(Layout(tmp_path / "other"), archive, CLOCK)
+    archive.close()
+    assert rows(Layout(tmp_path / "other")) == before
 
 
 def test_on_postgresql_what_was_there_is_kept_in_a_schema_of_its_own(

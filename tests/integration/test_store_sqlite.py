@@ -240,7 +240,7 @@ def test_a_reader_can_neither_write_nor_checkpoint_whatever_it_is_asked(store: S
     reader = open_read_only(store.layout.database)
     log = store.layout.database.with_name("pipulate.sqlite3-wal").stat().st_size
     for sql in (
-        "INSERT INTO profiles VALUES ('x', 'x', 'x', 'x')",
+        "INSERT INTO conversations VALUES ('x', 0)",
         "DROP TABLE runs",
         "VACUUM",
         "PRAGMA query_only=OFF",
@@ -250,7 +250,7 @@ def test_a_reader_can_neither_write_nor_checkpoint_whatever_it_is_asked(store: S
         except sqlite3.Error:
             continue
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        reader.execute("DELETE FROM profiles")
+        reader.execute("DELETE FROM conversations")
     with pytest.raises(sqlite3.OperationalError):
         reader.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     reader.close()

@@ -168,7 +168,7 @@ async def test_no_text_becomes_markup_on_any_page(payload: str, browser: Browser
     run, address = await browser.start("odd", key)
     typed = {"short": payload, "long": payload, "one": payload, "two": payload, "three": payload}
     parts = [
-        await browser.post("/-/profiles", {"name": key[:80]}),
+        await browser.post("/-/records/profiles", {"_field": "name", "name": key[:80]}),
         await browser.post("/-/notes", {"text": payload}),
         await browser.post("/-/notes", {"text": payload, "_conversation": run}),
         await browser.submit(run, "fields", 1, **typed),
@@ -182,7 +182,7 @@ async def test_no_text_becomes_markup_on_any_page(payload: str, browser: Browser
         await browser.post(f"/-/runs/{run}/rename", {"key": key + "2"}, htmx=True),
         await browser.post(f"/-/runs/{run}/copy", htmx=True),
         await browser.post("/odd", {"key": payload + "/..", "offered": payload}),
-        await browser.post("/-/profiles", {"name": payload + "\x00"}),
+        await browser.post("/-/records/profiles", {"_field": "name", "name": payload + "\x00"}),
         await browser.post("/-/profile", {"profile": payload}),
         await browser.post(f"/-/runs/{quote(payload, safe='')}/lock", htmx=True),
         await browser.get(f"/-/schedules/new?run={run}"),

@@ -291,13 +291,13 @@ async def test_key_has_one_spelling(browser: Browser) -> None:
     assert first == second
 
 
-@pytest.mark.parametrize(("path", "name"), [("/hello", "key"), ("/-/profiles", "name")])
+@pytest.mark.parametrize(("path", "name"), [("/hello", "key"), ("/-/records/profiles", "name")])
 async def test_long_row_of_marks_is_refused_as_fast_as_any_long_text(path: str, name: str, browser: Browser) -> None:
     """Putting marks into their order takes the square of their number, so the length has to be looked at first."""
     took = {}
     for text in ("a" * 160_001, "a" + "\u0301\u0316" * 80_000):
         began = process_time()
-        assert (await browser.post(path, {name: text, "offered": ""})).status == 422
+        assert (await browser.post(path, {name: text, "offered": "", "_field": name})).status == 422
         took[text[1]] = process_time() - began
     assert took["\u0301"] < 500 * took["a"]  # It is 30 times the bytes; the square would be 5,000 times the work.
 
@@ -316,7 +316,7 @@ async def test_new_key_that_breaks_the_rule_comes_back_where_it_was_typed(key: s
 
 @pytest.mark.parametrize("name", SHOWN)
 async def test_odd_profile_name_is_kept_and_shown_as_text(name: str, browser: Browser) -> None:
-    answer = await browser.post("/-/profiles", {"name": SHOWN[name]})
+    answer = await browser.post("/-/records/profiles", {"_field": "name", "name": SHOWN[name]})
     assert answer.status == 303
     page = await browser.get("/")
     assert SHOWN[name] in Texts(page).text
@@ -328,12 +328,12 @@ async def test_odd_profile_name_is_kept_and_shown_as_text(name: str, browser: Br
 )
 async def test_bad_profile_name_comes_back_with_the_reason(name: str, browser: Browser) -> None:
     before = await stored(browser.application)
-    for profile in ("", "default"):
-        if profile and name == "Default Profile":
+    for number in ("", "/1"):
+        if number and name == "Default Profile":
             continue
-        answer = await browser.post("/-/profiles", {"name": name, "profile": profile})
+        form = {"_field": "name", "name": name, "_seen": "1"}
+        answer = await browser.post(f"/-/records/profiles{number}", form)
         await unchanged(browser, answer, before, 422)
-        assert f'id="profile-{profile or "new"}-problem"' in answer.text
         assert f'value="{escape(name)}"' in answer.text
 
 
@@ -461,10 +461,11 @@ async def test_text_that_postgresql_cannot_hold_is_refused_as_anywhere(
             await browser.get(f"/hello?find={quote(odd)}"), await browser.get(f"/hello?deleted={quote(odd)}"),
             await browser.get(f"/hello?older={quote(odd)}_x"), await browser.get(f"/-/bin?older=x_{quote(odd)}"),
             await browser.post("/hello", {"key": odd, "offered": ""}), await browser.submit(run, "name", 1, name=odd),
-            await browser.post("/-/notes", {"text": odd}), await browser.post("/-/profiles", {"name": odd}),
+            await browser.post("/-/notes", {"text": odd}),
+            await browser.post("/-/records/profiles", {"_field": "name", "name": odd}),
             await browser.post("/-/notes", {"text": "a", "_conversation": odd}),
             await browser.post("/-/profile", {"profile": odd}),
-            await browser.post("/-/profiles", {"profile": odd, "name": "a"}),
+            await browser.post("/select_profile", {"profile_id": odd}),
             await browser.post(f"/-/runs/{run}/rename", {"key": odd}),
         ]  # fmt: skip
         assert [answer.status for answer in sent if answer.status >= 500] == []

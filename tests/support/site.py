@@ -167,8 +167,8 @@ async def running(
 ) -> AsyncIterator[Application]:
     """Run the application without a network: lifespan and all; the engine does its jobs unless something else shall.
 
-    Of the apps in the box only the two Hello are there unless `in_box` is `IN_BOX`: loading all takes longer than most
-    tests.
+    Of the apps in the box only the two Hello and the profiles are there unless `in_box` is `IN_BOX`: loading all takes
+    longer than most tests.
     """
     given = {"data": folder / "data", "plugins": folder / "plugins", "log_level": "error", "reload": False} | settings
     (folder / "plugins").mkdir(exist_ok=True)
@@ -186,6 +186,6 @@ async def running(
 def _small_box() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="pipulate-box-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for name in ("hello.py", "hello_workflow.py"):
+    for name in ("hello.py", "hello_workflow.py", "profiles.py"):
         (folder / name).write_bytes((IN_BOX / name).read_bytes())
     return folder

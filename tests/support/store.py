@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from psycopg import sql
 
 from pipulate._clock import to_text
 from pipulate._ids import new_id
-from pipulate.storage import journal, keys, ledger, runs
+from pipulate.storage import journal, keys, ledger, profiles, runs
 from pipulate.storage.archive import Archive
 from pipulate.storage.check import check_runs
 from pipulate.storage.database import Database, Transaction
@@ -25,7 +26,6 @@ from pipulate.storage.journal import Event, State
 from pipulate.storage.ledger import Author, RunRow, Written
 from pipulate.storage.migrate import migrate_postgres, migrate_sqlite
 from pipulate.storage.postgres import PostgresDatabase
-from pipulate.storage.profiles import DEFAULT_ID
 from pipulate.storage.records.check import check_records
 from pipulate.storage.sqlite import SqliteDatabase
 from pipulate.storage.tables import TABLES, PostgresSource, SqliteSource, reading_postgres, reading_sqlite
@@ -208,6 +208,15 @@ def _empty_database() -> bytes:
         return path.read_bytes()
 
 
+@lru_cache(maxsize=1)
+def _first_rows() -> dict[str, list[tuple[Any, ...]]]:
+    """Return what an empty store holds: the default profile with its history."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(_empty_database())
+        tables = ("record_tables", "record_operations", "record_events", "rec_profiles")
+        return {each: connection.execute(f"SELECT * FROM {each}").fetchall() for each in tables}  # noqa: S608
+
+
 def with_tables(path: Path) -> None:
     """Make an empty database file with its tables; one that is there stays as it is."""
     if not path.exists():
@@ -241,10 +250,6 @@ class Postgres:
     def __init__(self, url: str) -> None:
         self.url = url
         migrate_postgres(url)
-        with psycopg.connect(url) as connection:
-            self._profiles = connection.execute(
-                "SELECT id, name, name_folded, created_at FROM profiles WHERE id = %s", (DEFAULT_ID,)
-            ).fetchall()  # Other tests of this process may have used the database before.
 
     def empty(self) -> None:
         """Put the tables back to how they were after the migration."""
@@ -254,10 +259,14 @@ class Postgres:
             ):
                 connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
             for (name,) in connection.execute("SELECT name FROM record_tables").fetchall():
-                connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(f"rec_{name}")))
-            for table in reversed(TABLES):
+                if name != profiles.NAME:
+                    connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(f"rec_{name}")))
+            for table in ("rec_profiles", *reversed(TABLES)):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
-            connection.cursor().executemany("INSERT INTO profiles VALUES (%s, %s, %s, %s)", self._profiles)
+            for table, rows in _first_rows().items():  # Other tests of this process may have changed them before.
+                places = ", ".join(["%s"] * len(rows[0]))
+                connection.cursor().executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608
+            connection.execute("SELECT setval(pg_get_serial_sequence('rec_profiles', '_id'), 1)")
 
     @contextmanager
     def opened(self, folder: Path) -> Iterator[Store]:

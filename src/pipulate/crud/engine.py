@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from pipulate import forms
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
 from pipulate._log import get_logger
 from pipulate.crud import fitting, writing
 from pipulate.crud.change import Change
+from pipulate.crud.checking import check, tried
 from pipulate.crud.fitting import fit_command
 from pipulate.crud.resource import Moment, Resource
+from pipulate.crud.telling import tell
+from pipulate.crud.undoing import NOTHING, left_to_do, taking_back
 from pipulate.crud.writing import Done
 from pipulate.errors import (
     FieldError,
@@ -24,8 +27,9 @@ from pipulate.errors import (
     RecordRefusedError,
     TableDiffersError,
 )
-from pipulate.events import Bus, RecordsChanged
+from pipulate.events import Bus, MessagesAdded, RecordsChanged
 from pipulate.security.who import Who
+from pipulate.storage import messages
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.ledger import Author
 from pipulate.storage.records import catalog, operations, queries, rows
@@ -116,7 +120,21 @@ class Records:
     async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
         """Return a part of the list that a query asks for, and how long the list is."""
         await self.ready(resource)
+        query = await self._by_labels(resource, query)
         return await self._db.read(_listing, resource.shape, query, limit, offset)
+
+    async def _by_labels(self, resource: Resource[Any], query: Query) -> Query:
+        """Return a query that sorts links by what people call the records they lead to."""
+        sort = list(query.sort)
+        for index, each in enumerate(sort):
+            link = resource.links.get(each.field)
+            other = self.resources.get(link.to) if link is not None else None
+            if other is None:
+                continue
+            with suppress(TableDiffersError):
+                await self.ready(other)
+                sort[index] = replace(each, by=(other.shape, other.shape.by_name[other.label]))
+        return replace(query, sort=tuple(sort))
 
     async def find(
         self, resource: Resource[Any], record: int, *, profile: str | None = None, deleted: bool = False
@@ -151,11 +169,6 @@ class Records:
         """Return the numbers of all the records that a query asks for; in no order unless that is said."""
         await self.ready(resource)
         return await self._db.read(queries.numbers, resource.shape, query, in_order=in_order)
-
-    async def first(self, resource: Resource[Any], query: Query) -> Record | None:
-        """Return the first record that a query finds, or None."""
-        found = await self.some(resource, query, limit=1)
-        return found[0] if found else None
 
     async def some(self, resource: Resource[Any], query: Query, *, limit: int) -> list[Record]:
         """Return the first records that a query finds, without counting the others."""
@@ -282,15 +295,22 @@ class Records:
         return await self._do(resource, RESTORE, who, unit)
 
     async def erase(self, resource: Resource[Any], records: Sequence[int], who: Who) -> None:
-        """Remove records for good that are in the bin."""
+        """Remove records for good that are in the bin.
+
+        Raises:
+            RecordRefusedError: If none of them can be, because something that is left belongs to it.
+        """
         await self.ready(resource)
 
         def unit(tx: Transaction) -> int:
-            gone = [each.id for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
+            there = [each for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
+            gone = [each.id for each in there if writing.may_be_erased(tx, resource.shape, each)]
+            if there and not gone:
+                raise RecordRefusedError("This cannot be erased, because something in the bin still belongs to it.")
             rows.erase(tx, resource.shape, gone)
             return rows.claim(tx, resource.shape)
 
-        self._publish({resource.name: await self._db.write(unit)}, who)
+        self._publish(Done(versions={resource.name: await self._db.write(unit)}), who)
 
     async def move(self, resource: Resource[Any], record: int, beside: int, who: Who, *, after: bool) -> Outcome:
         """Let a record stand right before, or right after, another of its profile.
@@ -343,36 +363,30 @@ class Records:
         made = made or self.operation(who)
         row = await self._db.read(operations.find, resource.shape, operation)
         if row is None or row.undone not in (None, made.id):
-            raise RecordRefusedError(writing.NOTHING)
+            raise RecordRefusedError(NOTHING)
         begun = await self._db.read(operations.find, resource.shape, made.id)
-        others = sorted(name for name in self.resources if name != resource.name)
-        left, after, kept = [resource.name, *others], 0, 0
-        if begun is not None and "of" in begun.facts:
-            left, after, kept = left[left.index(begun.facts["of"]) :], begun.facts["after"], begun.facts["kept"]
-        done = Done(kept=kept)
-        first, number = row if begun is None else None, 0
+        left, after, kept = left_to_do(resource.name, self.resources, begun)
+        done, first = Done(kept=kept), row if begun is None else None
+        number = 0
         for name in left:
             each = resource if name == resource.name else self.resources[name]
-            while True:
-                read = operations.events_of
-                events = await self._db.read(read, each.shape, operation, after=after, limit=_AT_ONCE)
-                if not events and first is None:
-                    break
-                part = await self._db.write(
-                    writing.taking_back(each.shape, each.search, made, events, first, done.kept)
-                )
-                self._publish(part.versions if part.records else {}, who)
-                room = _AT_ONCE - len(done.records)
-                done.records, done.kept = [*done.records, *part.records[: max(room, 0)]], done.kept + part.kept
-                number += len(events)
+            while (events := await self._read_events(each, operation, after)) or first is not None:
+                part = await self._db.write(taking_back(each, made, events, first, done.kept))
+                if part.records:
+                    self._publish(part, who)
+                done.add(part, _AT_ONCE)
+                number, first = number + len(events), None
                 if progress is not None:
                     progress(number)
-                first = None
                 if len(events) < _AT_ONCE:
                     break
                 after = events[-1].record
             after = 0
         return Outcome(made.id, done.records, done.kept)
+
+    async def _read_events(self, resource: Resource[Any], operation: str, after: int) -> list[RecordEvent]:
+        read = operations.events_of
+        return await self._db.read(read, resource.shape, operation, after=after, limit=_AT_ONCE)
 
     async def go_back(self, resource: Resource[Any], record: int, version: int, who: Who) -> Outcome:
         """Give a record the values it had at a version."""
@@ -413,7 +427,7 @@ class Records:
     ) -> list[Values | InvalidAnswersError | RecordError]:
         """As `created`, and `changed` where there is a record, for many; in the place of one that is refused, why."""
         found: list[Values | InvalidAnswersError | RecordError] = await self._apart(
-            lambda: [_tried(resource, answers, before) for before, answers in given]
+            lambda: [tried(resource, answers, before) for before, answers in given]
         )
         moments: tuple[Moment, Moment] = ("before_create", "before_change")
         if resource.may is None and not any(resource.hooks[each] for each in moments):
@@ -440,7 +454,7 @@ class Records:
             return done, unit(tx, done)
 
         done, result = await self._db.write(claimed)
-        self._publish(done.versions, who)
+        self._publish(done, who)
         return done, result
 
     async def apart(self, call: Callable[[], T]) -> T:
@@ -471,24 +485,27 @@ class Records:
             unit(tx, operation, done)
             if done.records:
                 operations.count(tx, operation, len(done.records))
+                done.message = tell(tx, resource, operation, done.records, done.records[0].profile)
             else:
                 operations.forget(tx, operation)
             return done
 
         done = await self._db.write(noted)
         if done.records:
-            self._publish(done.versions, who)
+            self._publish(done, who)
         return Outcome(operation.id if done.records else "", done.records, done.kept)
 
-    def _publish(self, versions: Mapping[str, int], who: Who) -> None:
-        for name, version in versions.items():
+    def _publish(self, done: Done, who: Who) -> None:
+        for name, version in done.versions.items():
             self._bus.publish(RecordsChanged(name, version, who.tab))
+        if done.message is not None:
+            self._bus.publish(MessagesAdded(messages.general(who.actor), done.message))
 
     async def _checked(
         self, resource: Resource[Any], answers: Mapping[str, Any], before: Values | None = None
     ) -> Values:
         """Return the values that answers make, checked as a whole with those that stay."""
-        return await self._apart_if(resource, lambda: _check(resource, answers, before))
+        return await self._apart_if(resource, lambda: check(resource, answers, before))
 
     async def _apart_if(self, resource: Resource[Any], call: Callable[[], T]) -> T:
         """Run something on a thread where the author's code takes part, which may be slow."""
@@ -543,23 +560,6 @@ class Records:
         if asyncio.iscoroutinefunction(hook):
             return await hook(change)
         return await self._apart(lambda: hook(change))
-
-
-def _check(resource: Resource[Any], answers: Mapping[str, Any], before: Values | None) -> Values:
-    unknown = set(answers) - set(resource.shape.by_name)
-    if unknown:
-        raise InvalidAnswersError(dict.fromkeys(unknown, "There is no such field."))
-    checked: Values = forms.stored(resource, forms.validate(resource, {**(before or {}), **answers}))
-    return checked
-
-
-def _tried(
-    resource: Resource[Any], answers: Mapping[str, Any], before: Record | None
-) -> Values | InvalidAnswersError | RecordError:
-    try:
-        return _check(resource, answers, before.values if before is not None else None)
-    except (InvalidAnswersError, RecordError) as error:
-        return error
 
 
 def _listing(tx: Transaction, shape: Shape, query: Query, limit: int, offset: int) -> Listing:

@@ -19,7 +19,7 @@ from pipulate.crud.resource import Resource
 from pipulate.crud.writing import found_by
 from pipulate.errors import FitRefusedError, InvalidAnswersError
 from pipulate.storage.database import Transaction
-from pipulate.storage.profiles import DEFAULT_NAME
+from pipulate.storage.profiles import DEFAULT_ID, DEFAULT_NAME
 from pipulate.storage.records import catalog, rows
 from pipulate.storage.records import fitting as stored_fitting
 from pipulate.storage.records.catalog import Difference
@@ -208,7 +208,7 @@ def fit(tx: Transaction, resource: Resource[Any], renamed: Mapping[str, str], dr
         rows.claim(tx, resource.shape)
     looked = look(tx, resource, renamed, dropped)
     plan = looked.plan
-    catalog.fit(tx, plan.stored, plan.declared, plan.renamed, plan.dropped)
+    catalog.fit(tx, plan.stored, plan.declared, plan.renamed, plan.dropped, profile=DEFAULT_ID)
     stored_fitting.rename_in_history(
         tx, plan.declared, {**{name: name + GONE for name in plan.dropped}, **plan.renamed}
     )

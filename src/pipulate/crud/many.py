@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 from pipulate.crud import writing
 from pipulate.crud.engine import CHANGE, Records
 from pipulate.crud.resource import Resource
+from pipulate.crud.telling import tell
 from pipulate.crud.writing import Done
 from pipulate.errors import InvalidAnswersError, RecordError
 from pipulate.security.who import Who
@@ -56,6 +57,7 @@ class Report:
             already, were as they should be, were left because somebody changed them meanwhile.
         wrong: How many could not be taken.
         problems: What is wrong with them, the first `PROBLEMS_MAX`.
+        is_told: Whether it stands in the conversation of who does it.
     """
 
     operation: str = ""
@@ -66,6 +68,7 @@ class Report:
     kept: int = 0
     wrong: int = 0
     problems: list[Problem] = field(default_factory=list)
+    is_told: bool = False
 
     def refuse(self, row: int, error: Exception) -> None:
         """Take down why a row cannot be taken."""
@@ -169,22 +172,41 @@ async def write(
         told.operation = operation.id
         if not report.operation:
             operations.begin(tx, resource.shape, operation, kind, {})
-        before = told.created + told.changed
-        for row in checked:
-            try:
-                created, changed = _one(tx, resource, operation, row, profile, done)
-            except (InvalidAnswersError, RecordError) as error:
-                told.refuse(row.number, error)
-            else:
-                told.created, told.changed = told.created + created, told.changed + changed
-        told.kept += done.kept
-        operations.count(tx, operation, told.created + told.changed - before)
+        _all(tx, resource, operation, checked, profile, told, done)
         if upto is not None:
             operations.describe(tx, operation, {"upto": upto, "report": told.as_json()})
         return told
 
     _, told = await records.written(resource, unit, who)
     return told
+
+
+def _all(
+    tx: Transaction,
+    resource: Resource[Any],
+    operation: Operation,
+    checked: Sequence[Row],
+    profile: str | None,
+    told: Report,
+    done: Done,
+) -> None:
+    before = told.created + told.changed
+    for row in checked:
+        try:
+            created, changed = _one(tx, resource, operation, row, profile, done)
+        except (InvalidAnswersError, RecordError) as error:
+            told.refuse(row.number, error)
+        else:
+            told.created, told.changed = told.created + created, told.changed + changed
+    told.kept += done.kept
+    written = told.created + told.changed - before
+    operations.count(tx, operation, written)
+    if written and not told.is_told:
+        done.message, told.is_told = tell(tx, resource, operation, (), profile or _owner(checked)), True
+
+
+def _owner(checked: Sequence[Row]) -> str | None:
+    return next((row.before.profile for row in checked if row.before is not None), None)
 
 
 def _one(

@@ -58,7 +58,7 @@ class Resource(Generic[M]):
         name: Stored with every record.
         declared: The pydantic model or dataclass of a record.
         title: What people read.
-        fields: The fields of a record, as they are asked for.
+        fields: The fields of a record, as they are asked for; hidden ones are left out.
         model: The pydantic model that records are checked with.
         rules: Functions that check several fields together -> the names of these fields.
         shape: Its table.
@@ -205,12 +205,12 @@ class Resource(Generic[M]):
             return [*findings, self._wrong("R002", str(error).strip().splitlines()[0])]
         if not self.model.model_fields:
             return [*findings, self._wrong("R002", "the model of a record needs at least one field.")]
-        fields, columns = [], []
+        fields, columns = list[FormField](), list[Column]()
         for name, info in self.model.model_fields.items():
             try:
                 field = describe(name, info, docs(self.declared)[1].get(name, ""))
                 columns.append(self._column_of(field, info))
-                fields.append(field)
+                fields += [] if field.widget == "hidden" else [field]
             except (UnsupportedTypeError, WrongHintError, ValueError) as error:
                 findings.append(self._wrong("R003", f"field {name!r}: {error}."))
         self.fields = tuple(fields)
@@ -228,6 +228,8 @@ class Resource(Generic[M]):
     def _column_of(self, field: FormField, info: Any) -> Column:
         if field.name in RESERVED or not NAME.fullmatch(field.name):
             raise ValueError("this name is taken, or is not made of lower-case letters, digits and underscores")
+        if field.widget == "hidden" and info.is_required():
+            raise ValueError("nobody is asked for it, so it needs a default")
         bare, _, hints = split(info.annotation)
         hints = [*hints, *info.metadata]
         if any(isinstance(each, Choices | FieldsOf) for each in hints):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,20 +11,15 @@ from pipulate.errors import (
     RecordConflictError,
     RecordLinkedError,
     RecordNotFoundError,
-    RecordRefusedError,
     RecordTakenError,
 )
+from pipulate.storage import profiles
 from pipulate.storage.database import Transaction
 from pipulate.storage.records import catalog, operations, queries, rows
-from pipulate.storage.records.operations import OperationRow, RecordEvent
+from pipulate.storage.records.operations import RecordEvent
 from pipulate.storage.records.queries import Condition, Query, folded
 from pipulate.storage.records.rows import Operation, Record, Values
 from pipulate.storage.records.shape import Shape
-
-UNDO: Final = "undo"
-"""Kind of an operation that takes another back."""
-
-NOTHING: Final = "There is nothing to undo any more."
 
 DEEP: Final = 10
 """Links that a deletion follows, one behind the other."""
@@ -38,11 +33,18 @@ class Done:
         records: The records as they are now.
         versions: Name of each table that was changed -> its version.
         kept: How many records were left as they are, because somebody changed them since.
+        message: Number of the message that tells of it, or None.
     """
 
     records: list[Record] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
     kept: int = 0
+    message: int | None = None
+
+    def add(self, part: Done, most: int) -> None:
+        """Add what another transaction did; of the records no more than the first `most` are held."""
+        self.records += part.records[: max(most - len(self.records), 0)]
+        self.kept += part.kept
 
 
 def found_by(shape: Shape, search: Sequence[str], values: Values) -> str:
@@ -65,11 +67,14 @@ def claimed(tx: Transaction, shape: Shape, done: Done) -> None:
 
 
 def refuse_taken(tx: Transaction, shape: Shape, values: Values, profile: str | None, record: int = 0) -> None:
-    """Refuse values of the key that another record has.
+    """Refuse values of the key that another record has, and what the program itself cannot have in a table of its own.
 
     Raises:
         RecordTakenError: If one has them.
+        InvalidAnswersError, RecordRefusedError: If a profile would be what none may be.
     """
+    if shape.name == profiles.NAME:
+        profiles.refuse_values(tx, values, record)
     if not shape.key or any(values[name] is None for name in shape.key):
         return
     conditions = tuple(Condition(name, "is", values[name]) for name in shape.key)
@@ -154,6 +159,8 @@ def _delete(
         return
     claimed(tx, shape, done)
     gone = {each.id for each in records}
+    for each in records if shape.name == profiles.NAME else ():
+        profiles.refuse_removal(tx, each.values, titles)
     done.records += [rows.delete(tx, shape, operation, each) for each in records]
     for other, column in ((each, column) for each in others for column in each.columns if column.to == shape.name):
         query = Query(conditions=(Condition(column.name, "any", sorted(gone)),))
@@ -170,6 +177,12 @@ def _delete(
             values = {column.name: None}
             rows.change(tx, other, operation, each, values, None)
             done.records.append(each)
+
+
+def may_be_erased(tx: Transaction, shape: Shape, record: Record) -> bool:
+    """Tell whether a record can be removed for good: it is in the bin, and nothing is left that cannot do without."""
+    is_needed = shape.name == profiles.NAME and profiles.is_needed(tx, record)
+    return record.deleted_at is not None and not is_needed
 
 
 def take_back(
@@ -234,6 +247,8 @@ def _reversed(
     tx: Transaction, shape: Shape, operation: Operation, record: Record, event: RecordEvent, search: Sequence[str]
 ) -> Record:
     if event.kind in (rows.CREATED, rows.RESTORED):
+        if shape.name == profiles.NAME:
+            profiles.refuse_removal(tx, record.values, {})
         return rows.delete(tx, shape, operation, record)
     if event.kind == rows.DELETED:
         refuse_taken(tx, shape, record.values, record.profile, record.id)
@@ -262,41 +277,3 @@ def as_it_was(tx: Transaction, shape: Shape, record: int, version: int) -> Value
     if not 1 <= version <= (events[0].version if events else 0):
         raise RecordNotFoundError(shape.name, record)
     return {name: values[name] for name in shape.by_name if name in values}
-
-
-def taking_back(
-    shape: Shape,
-    search: Sequence[str],
-    made: Operation,
-    events: Sequence[RecordEvent],
-    first: OperationRow | None,
-    kept: int,
-) -> Callable[[Transaction], Done]:
-    """Return what takes events back, and notes how far it came.
-
-    Args:
-        shape: The table of the records.
-        search: The fields a record is searched by.
-        made: What it is noted under.
-        events: The events.
-        first: The operation they are of, where it is still to be noted as undone.
-        kept: How many records were left as they are before.
-    """
-
-    def unit(tx: Transaction) -> Done:
-        done = Done()
-        claimed(tx, shape, done)
-        if first is not None:
-            operations.begin(tx, shape, made, UNDO, {}, undoes=first.id)
-            if not operations.undone_by(tx, first.id, made.id):
-                raise RecordRefusedError(NOTHING)
-            if "to" in first.facts:
-                move_back(tx, shape, made, first.facts, done)
-        take_back(tx, shape, made, events, search, done, is_strict=first is not None)
-        operations.count(tx, made, len(done.records))
-        if events:
-            about = {"of": shape.name, "after": events[-1].record, "kept": kept + done.kept}
-            operations.describe(tx, made, about)
-        return done
-
-    return unit

@@ -45,6 +45,6 @@ from pipulate.fields.types import DateRange
 __all__ = [
     "LANGUAGES", "LINES_MAX", "LONG_MAX", "SHORT_MAX", "Accept", "Choices", "CodeEditor", "Colour", "DateRange",
     "FieldError", "FieldsOf", "FormField", "Help", "Hidden", "Kind", "Label", "Link", "MarkdownEditor", "Option",
-    "Placeholder", "Radios", "Range", "Search", "Slider", "Switch", "TextArea", "UnsupportedTypeError", "Widget",
-    "WrongHintError", "describe", "label_of", "labels", "leaves", "options_from", "split",
+    "Placeholder", "Radios", "Range", "Search", "Slider", "Switch", "TextArea", "UnsupportedTypeError",
+    "Widget", "WrongHintError", "describe", "label_of", "labels", "leaves", "options_from", "split",
 ]  # fmt: skip

@@ -70,7 +70,11 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """Sends a value along without showing it. The person can see and change it all the same: it is no secret."""
+    """Sends a value along without showing it. The person can see and change it all the same: it is no secret.
+
+    A field of a record is in no form at all then, nor in a list, a search or a file: it needs a default, or a
+    `default_factory`, and stays as it was made.
+    """
 
 
 @dataclass(frozen=True, slots=True)

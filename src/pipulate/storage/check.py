@@ -31,6 +31,9 @@ def check_sqlite_file(path: Path) -> Iterator[str]:
 
 def check_runs(tx: Transaction, files: FileStore) -> Iterator[str]:
     """Yield what is wrong with the runs of a store."""
+    known = "SELECT ident FROM rec_profiles WHERE ident IS NOT NULL"
+    for run, profile in tx.all(f"SELECT id, profile FROM runs WHERE profile NOT IN ({known}) ORDER BY id"):  # noqa: S608
+        yield f"run {run}: its profile {profile} is not there"
     after = ""
     while rows := tx.all("SELECT id FROM runs WHERE id > :after ORDER BY id LIMIT 500", after=after):
         for (run,) in rows:

@@ -9,25 +9,11 @@ from typing import Any, NamedTuple
 
 from pipulate.errors import RunLockedError, RunNotFoundError
 from pipulate.storage import journal, messages
+from pipulate.storage.author import Author as Author  # noqa: PLC0414 - it is known from here
 from pipulate.storage.database import Row, Transaction
 from pipulate.storage.files import Stored
 from pipulate.storage.journal import Event, Lock, State, StepValue
 from pipulate.storage.keys import KEY_MAX, Key, check_key
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who does something, from where, and when.
-
-    Attributes:
-        actor: Id of the person.
-        at: Moment, as `_clock.to_text` writes it.
-        tab: The browser tab, or None.
-    """
-
-    actor: str
-    at: str
-    tab: str | None = None
 
 
 class RunRow(NamedTuple):

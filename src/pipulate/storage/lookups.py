@@ -165,9 +165,12 @@ def deleted_before(tx: Transaction, moment: str, limit: int = 100) -> list[tuple
     return [(run, owner) for run, owner in rows]
 
 
-def in_bin(tx: Transaction, owner: str) -> int:
-    """Return how many runs a person has in the bin."""
-    row = tx.one("SELECT count(*) FROM runs WHERE owner = :owner AND deleted_at IS NOT NULL", owner=owner)
+def in_bin(tx: Transaction, owner: str, profile: str) -> int:
+    """Return how many runs of a profile a person has in the bin."""
+    row = tx.one(
+        "SELECT count(*) FROM runs WHERE owner = :owner AND profile = :profile AND deleted_at IS NOT NULL",
+        owner=owner, profile=profile,
+    )  # fmt: skip
     return int(row[0]) if row else 0
 
 

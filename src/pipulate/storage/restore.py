@@ -19,7 +19,7 @@ from pipulate.storage.files import FileStore, sync
 from pipulate.storage.folder import FolderLock, Layout
 from pipulate.storage.migrate import check_revision, migrate_sqlite, reason_of, sqlalchemy_url, sqlite_url, upgrade
 from pipulate.storage.records.shape import PREFIX
-from pipulate.storage.tables import TABLES, fill
+from pipulate.storage.tables import GONE, TABLES, fill
 
 _MOVED = ("pipulate.sqlite3", "pipulate.sqlite3-wal", "pipulate.sqlite3-shm", "files")
 
@@ -172,7 +172,7 @@ def _set_aside(connection: Any, wanted: str) -> str:
     def is_there(name: str) -> bool:
         return connection.execute(sa.text("SELECT to_regclass(:name)"), {"name": name}).scalar_one() is not None
 
-    here = [name for name in (*TABLES, "alembic_version") if is_there(name)]
+    here = [name for name in (*GONE, *TABLES, "alembic_version") if is_there(name)]
     if "record_tables" in here:
         names = connection.execute(sa.text("SELECT name FROM record_tables")).scalars()
         here += [f"{PREFIX}{name}" for name in names]

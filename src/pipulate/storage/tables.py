@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,10 +15,13 @@ from pipulate.storage.records.shape import PREFIX, Shape
 from pipulate.storage.sqlite import SqliteTransaction, open_read_only
 
 TABLES = (
-    "profiles", "runs", "run_events", "run_steps", "run_files", "uploads", "conversations", "messages", "key_values",
+    "runs", "run_events", "run_steps", "run_files", "uploads", "conversations", "messages", "key_values",
     "jobs", "job_parts", "job_lines", "job_schedules", "record_tables", "record_operations", "record_events",
 )  # fmt: skip
 """Every table but those of the records, which `record_tables` names; those that others refer to first."""
+
+GONE = ("profiles",)
+"""Tables that stores of earlier versions have, and those that others refer to: backups may hold them."""
 
 _BATCH = 500
 _REVISION = "SELECT version_num FROM alembic_version"
@@ -121,10 +124,12 @@ def fill(connection: Any, tables: Iterable[tuple[str, list[str], Iterator[list[A
     import sqlalchemy as sa  # noqa: PLC0415 - half a second to import; restoring is rare
 
     there = set(sa.inspect(connection).get_table_names())  # An older backup knows fewer.
-    for table in filter(there.__contains__, reversed(TABLES)):
-        connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - names from the tuple above
+    ours = [each for each in (*GONE, *TABLES) if each in there]
+    _drop_records(connection, there)
+    for table in reversed(ours):
+        connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - names from the tuples above
     for name, columns, rows in tables:
-        if name not in TABLES:
+        if name not in ours:
             _make(connection, name)
         if not all(_COLUMN.fullmatch(each) for each in columns):
             raise StorageError(f"The backup has a column of {name} that this program does not know.")
@@ -139,8 +144,15 @@ def fill(connection: Any, tables: Iterable[tuple[str, list[str], Iterator[list[A
                 batch = []
         if batch:
             connection.execute(statement, batch)
-        if name not in TABLES and connection.dialect.name == "postgresql":
+        if name not in ours and connection.dialect.name == "postgresql":
             _count_on(connection, name)
+
+
+def _drop_records(connection: Any, there: Collection[str]) -> None:
+    """Remove the tables of records that a new store has from the start."""
+    if "record_tables" in there:
+        for (name,) in connection.exec_driver_sql(_RECORDS).fetchall():
+            connection.exec_driver_sql(f'DROP TABLE "{PREFIX}{name}"')
 
 
 def _make(connection: Any, table: str) -> None:

@@ -331,8 +331,9 @@ def take_in(tx: Transaction, run: str, incoming: Incoming, author: Author, key: 
     """
     document, state = incoming.document, incoming.state
     wanted = key or check_key(document.run.key)
-    profile = next((each.id for each in profiles.listed(tx) if each.name == document.run.profile), profiles.DEFAULT_ID)
-    if not ledger.insert_run(tx, run, document.run.app, wanted, profile, author):
+    profile = profiles.find_named(tx, document.run.profile)
+    owner = profile.id if profile is not None else profiles.DEFAULT_ID
+    if not ledger.insert_run(tx, run, document.run.app, wanted, owner, author):
         raise KeyTakenError(wanted.text)
     tx.many(
         f"INSERT INTO run_events (run, {EVENT_COLUMNS})"  # noqa: S608 - a constant

@@ -35,6 +35,7 @@ from pipulate.ui.html import (
     p,
     raw,
     script,
+    small,
     span,
     summary,
     title,
@@ -44,7 +45,14 @@ from pipulate.ui.lists import AppLink
 
 THEMES = ("auto", "light", "dark")
 DENSITIES = ("comfortable", "compact")
-PLACES = (("All apps", "/"), ("Jobs", "/-/jobs"), ("Plugins", "/-/plugins"), ("Bin", "/-/bin"))
+RECORD_MESSAGES = ("shown", "hidden")
+PLACES = (
+    ("All apps", "/"),
+    ("Jobs", "/-/jobs"),
+    ("History", "/-/history"),
+    ("Plugins", "/-/plugins"),
+    ("Bin", "/-/bin"),
+)
 """Where the menu of apps leads besides."""
 
 _HTMX = json.dumps(
@@ -82,6 +90,8 @@ class Frame:
         extras: Front-end files that this page needs besides.
         own: Addresses of scripts and style sheets of the app.
         jobs: How many jobs of the person are under way or wait for their turn.
+        is_locked: Whether the chosen profile is shown alone.
+        record_messages: Whether messages tell what the person does to records; one of `RECORD_MESSAGES`.
     """
 
     assets: Mapping[str, str]
@@ -97,6 +107,8 @@ class Frame:
     extras: Sequence[str] = ()
     own: Sequence[str] = ()
     jobs: int = 0
+    is_locked: bool = False
+    record_messages: str = "shown"
 
 
 def page(frame: Frame, heading: str, content: Html, assistant: Html | None = None) -> Html:
@@ -222,8 +234,19 @@ def _app_in_menu(app: AppLink, here: str) -> Html:
 
 
 def profile_menu(frame: Frame) -> Html:
-    """Return the menu of profiles."""
+    """Return the menu of profiles; of a locked one, the way to unlock it."""
     current = next((each.name for each in frame.profiles if each.id == frame.profile), "Profile")
+    if frame.is_locked:
+        return details(
+            summary(span(current, dir="auto"), small(" locked"), class_="button quiet"),
+            div(
+                p("Only what belongs to this profile is shown.", class_="help"),
+                ul(li(_post("/-/profile/unlock", "Unlock profile"))),
+                class_="menu-body",
+            ),
+            class_="menu",
+            data_menu=True,
+        )
     choose = (
         li(
             form(
@@ -239,10 +262,21 @@ def profile_menu(frame: Frame) -> Html:
     )
     return details(
         summary(span(current, dir="auto"), class_="button quiet"),
-        div(ul(choose), ul(li(a("Add or rename profiles", href="/-/profiles"))), class_="menu-body"),
+        div(
+            ul(choose),
+            ul(
+                li(_post("/-/profile/lock", "Lock profile", "Shows this profile alone, until you unlock it.")),
+                li(a("Manage profiles", href="/profiles")),
+            ),
+            class_="menu-body",
+        ),
         class_="menu",
         data_menu=True,
     )
+
+
+def _post(address: str, words: str, meaning: str | None = None) -> Html:
+    return form(button(words, class_="quiet", title=meaning), method="post", action=address)
 
 
 def _look_menu(frame: Frame) -> Html:
@@ -259,6 +293,10 @@ def _look_menu(frame: Frame) -> Html:
             choices("theme", THEMES, frame.theme, {"auto": "As the system", "light": "Light", "dark": "Dark"}),
             p("Density", class_="menu-title"),
             choices("density", DENSITIES, frame.density, {"comfortable": "Comfortable", "compact": "Compact"}),
+            p("Changes of records, in the messages", class_="menu-title"),
+            choices(
+                "record_messages", RECORD_MESSAGES, frame.record_messages, {"shown": "Shown", "hidden": "Not shown"}
+            ),
             method="post",
             action="/-/look",
             class_="menu-body",

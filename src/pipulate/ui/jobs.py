@@ -130,6 +130,7 @@ class JobList:
         schedules: What is done again and again, where that was chosen.
         has_older: Whether there are more than those in `ended`.
         known: What is known of them besides.
+        is_alone: Whether one profile is shown alone, so that there is no way to all of them.
     """
 
     chosen: Chosen
@@ -140,6 +141,7 @@ class JobList:
     schedules: Sequence[ScheduleLine] = ()
     has_older: bool = False
     known: Known = field(default_factory=Known)
+    is_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,9 @@ def _filters(shown: JobList) -> Html:
             name="app",
         ),
         noscript(button("Show", class_="secondary")),
-        a("Only this profile" if chosen.is_everywhere else "All profiles", href=everywhere, class_="button quiet"),
+        a("Only this profile" if chosen.is_everywhere else "All profiles", href=everywhere, class_="button quiet")
+        if not shown.is_alone
+        else None,
         method="get",
         action=ADDRESS,
         class_="job-filters",

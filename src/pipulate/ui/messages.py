@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from pipulate.storage.messages import Message, general
+from pipulate.storage.messages import RECORD, Message, general
+from pipulate.ui.done import Tables, told_with_link
+from pipulate.ui.done import told as done_words
 from pipulate.ui.html import (
     Html,
     aside,
@@ -29,9 +32,20 @@ from pipulate.ui.story import Titles, told, told_by
 from pipulate.ui.words import count, moment, person
 
 
-def assistant(
-    messages: Sequence[Message], conversation: str, workflow: Titles | None, viewer: str, now: datetime
-) -> Html:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What people call things that messages tell of.
+
+    Attributes:
+        workflow: The app of the run, for the titles of its steps, or None.
+        tables: The tables of records.
+    """
+
+    workflow: Titles | None = None
+    tables: Tables = field(default_factory=dict)
+
+
+def assistant(messages: Sequence[Message], conversation: str, names: Names, viewer: str, now: datetime) -> Html:
     """Return the panel with its messages, a sentence about the model, and the field for notes."""
     last = messages[-1].seq if messages else 0
     run = None if conversation == general(viewer) else conversation
@@ -42,7 +56,7 @@ def assistant(
             class_="panel-head",
         ),
         div(
-            ol(grouped(messages, workflow, viewer, now), id="messages", data_run=run, data_last=last),
+            ol(grouped(messages, names, viewer, now), id="messages", data_run=run, data_last=last),
             class_="messages",
             role="log",
             aria_label="Messages",
@@ -73,19 +87,19 @@ def assistant(
     )
 
 
-def grouped(messages: Sequence[Message], workflow: Titles | None, viewer: str, now: datetime) -> Html:
+def grouped(messages: Sequence[Message], names: Names, viewer: str, now: datetime) -> Html:
     """Return messages as list items; events in a row become one folded line."""
     items, events = [], list[Message]()
     for message in messages:
-        if message.event is not None:
+        if is_event(message):
             events.append(message)
             continue
         if events:
-            items.append(_happened(events, workflow, viewer, now))
+            items.append(_happened(events, names, viewer, now))
             events = []
         items.append(note(message, viewer, now))
     if events:
-        items.append(_happened(events, workflow, viewer, now))
+        items.append(_happened(events, names, viewer, now))
     return join(items)
 
 
@@ -100,24 +114,42 @@ def note(message: Message, viewer: str, now: datetime) -> Html:
     )
 
 
-def event_line(message: Message, workflow: Titles | None, viewer: str) -> Html:
+def is_event(message: Message) -> bool:
+    """Tell whether a message is about something that happened, and nobody wrote it."""
+    return message.event is not None or message.role == RECORD
+
+
+def event_line(message: Message, names: Names, viewer: str) -> Html:
     """Return one event, for the inside of a folded line."""
-    assert message.event is not None  # noqa: S101 - called for events only
-    return li(told_by(message.event, person(message.actor, viewer), workflow), class_="event", data_seq=message.seq)
+    who = person(message.actor, viewer)
+    if message.event is not None:
+        words = told_by(message.event, who, names.workflow)
+    else:
+        words = join(who, " ", told_with_link(message.done, names.tables) if message.done is not None else _GONE)
+    return li(words, class_="event", data_seq=message.seq)
 
 
-def _happened(events: Sequence[Message], workflow: Titles | None, viewer: str, now: datetime) -> Html:
+_GONE = "did something that is not known any more"
+
+
+def event_words(message: Message, names: Names) -> Html:
+    """Return the same for the folded line itself: without who did it."""
+    if message.event is not None:
+        return told(message.event, names.workflow)
+    return done_words(message.done, names.tables) if message.done is not None else join(_GONE)
+
+
+def _happened(events: Sequence[Message], names: Names, viewer: str, now: datetime) -> Html:
     last = events[-1]
-    assert last.event is not None  # noqa: S101 - as above
     return li(
         details(
             summary(
                 span(f"{count(len(events), 'thing')} happened: ", class_="count"),
-                span(told(last.event, workflow), class_="last"),
+                span(event_words(last, names), class_="last"),
                 " ",
                 moment(last.at, now),
             ),
-            ol(event_line(each, workflow, viewer) for each in events),
+            ol(event_line(each, names, viewer) for each in events),
         ),
         class_="events",
         data_seq=last.seq,

@@ -1,12 +1,11 @@
-"""The pages about plugins and profiles."""
+"""The page about plugins."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipulate.findings import Finding
-from pipulate.storage.profiles import Profile
 from pipulate.ui.html import (
     Html,
     a,
@@ -19,7 +18,6 @@ from pipulate.ui.html import (
     header,
     input_,
     join,
-    label,
     li,
     p,
     section,
@@ -113,60 +111,3 @@ def finding_line(finding: Finding) -> Html:
     """Return one thing that is wrong with a plugin: its code, a sentence, the place."""
     place = f" {finding.file}:{finding.line}" if finding.line else ""
     return join(code(finding.code), " ", finding.message, small(place, class_="where"))
-
-
-def profiles_page(
-    profiles: Sequence[Profile], current: str, typed: Mapping[str, str], problems: Mapping[str, str]
-) -> Html:
-    """Return the list of profiles, each with its name to change, and the field for a new one.
-
-    Args:
-        profiles: All profiles.
-        current: Id of the chosen one.
-        typed: Profile id ("" for the new one) -> the name that was typed.
-        problems: Profile id ("" for the new one) -> what is wrong with it.
-    """
-    return join(
-        header(
-            h1("Profiles"),
-            p("A profile is a customer or a project. Lists show the runs of the profile you chose.", class_="lead"),
-            class_="page-head",
-        ),
-        ul(
-            (
-                li(
-                    _name_form(
-                        each.id, typed.get(each.id, each.name), problems.get(each.id), is_current=each.id == current
-                    )
-                )
-                for each in profiles
-            ),
-            class_="plain",
-        ),
-        section(h2("Add a profile"), _name_form("", typed.get("", ""), problems.get(""), is_current=False)),
-    )
-
-
-def _name_form(profile: str, name: str, problem: str | None, *, is_current: bool) -> Html:
-    id_ = f"profile-{profile or 'new'}"
-    return form(
-        label("Name" if not profile else "Name, chosen now" if is_current else "Name", for_=id_),
-        div(
-            input_(
-                id=id_,
-                name="name",
-                value=name,
-                autocomplete="off",
-                dir="auto",
-                aria_invalid="true" if problem else None,
-                aria_describedby=f"{id_}-problem" if problem else None,
-            ),
-            button("Rename" if profile else "Add", class_="secondary" if profile else "primary"),
-            class_="inline",
-        ),
-        small(problem, id=f"{id_}-problem", class_="problem", role="alert") if problem else None,
-        input_(type="hidden", name="profile", value=profile) if profile else None,
-        method="post",
-        action="/-/profiles",
-        class_="start",
-    )

@@ -22,7 +22,7 @@ from pipulate.explicit.host import Answered
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.routes import BadRequestError, PluginRoute, find
 from pipulate.plugins.host import Plugin
-from pipulate.storage import keyvalue, lookups, profiles
+from pipulate.storage import lookups, profiles
 from pipulate.storage.database import Transaction
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.profiles import Profile
@@ -269,11 +269,7 @@ async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Cur
 def _asked(
     tx: Transaction, actor: str, app: str, run: str | None, key: str | None, form: str | None
 ) -> tuple[Profile, RunRow | None, bool]:
-    try:
-        chosen = keyvalue.get(tx, "user", actor, "profile")
-    except KeyError:
-        chosen = profiles.DEFAULT_ID
-    profile = profiles.find(tx, str(chosen)) or profiles.find(tx, profiles.DEFAULT_ID)
+    profile = profiles.find(tx, profiles.chosen(tx, actor))
     row = None
     try:
         if run is not None:

@@ -11,8 +11,8 @@ from pipulate.events import Happening, MessagesAdded
 from pipulate.security.capability import OWNER
 from pipulate.storage.journal import DELETED
 from pipulate.storage.messages import Message
-from pipulate.ui.messages import event_line, note
-from pipulate.ui.story import Titles, told
+from pipulate.ui.messages import event_line, event_words, is_event, note
+from pipulate.ui.story import Titles
 from pipulate.web.site import Site
 
 Item = dict[str, Any]
@@ -61,8 +61,9 @@ class Feed:
         return held
 
     def _drawn(self, message: Message, workflow: Titles | None) -> Item:
-        if message.event is None:
+        if not is_event(message):
             html = note(message, OWNER, self._site.clock.now())
             return {"seq": message.seq, "role": message.role, "html": html}
-        html, summary = event_line(message, workflow, OWNER), told(message.event, workflow)
+        names = self._site.names(workflow)
+        html, summary = event_line(message, names, OWNER), event_words(message, names)
         return {"seq": message.seq, "role": "event", "html": html, "summary": summary}

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pipulate.errors import JobNotFoundError, JobStatusError
-from pipulate.storage import jobs, lookups, messages, schedules
+from pipulate.storage import jobs, lookups, messages, profiles, schedules
 from pipulate.storage.database import Transaction
 from pipulate.storage.jobs import JobRow, Line
 from pipulate.storage.ledger import RunRow
@@ -35,6 +35,8 @@ async def listed(visit: Visit) -> Response:
     """Return the list of jobs with its page, or the list alone where our own script brings it up to date."""
     chosen = _chosen(visit)
     facts = await visit.facts(messages.general(visit.who.actor))
+    if facts.is_locked:
+        chosen = replace(chosen, is_everywhere=False)
     found = await visit.site.db.read(_found, visit.who.actor, chosen, facts.profile)
     shown = _shown(visit, chosen, found, facts)
     if chosen.status == SCHEDULED:
@@ -53,9 +55,9 @@ async def active(visit: Visit) -> Response:
 async def show(visit: Visit) -> Response:
     """Return the page of a job, or how it stands alone where our own script brings it up to date."""
     job, actor = visit.request.path_params["job"], visit.who.actor
-    row, lines, parts, runs = await visit.site.db.read(_job, job, actor, with_lines=not visit.is_htmx)
+    row, lines, parts, runs, names = await visit.site.db.read(_job, job, actor, with_lines=not visit.is_htmx)
     facts = await visit.facts(messages.general(actor))
-    page = JobPage(row, lines, parts, _known(visit, runs, facts, [row.app] if row.app else []))
+    page = JobPage(row, lines, parts, _known(visit, runs, names, [row.app] if row.app else []))
     if visit.is_htmx:
         return visit.packed(job_part(page, visit.now))
     return await visit.page(row.title, job_page(page, visit.now), facts=facts)
@@ -142,6 +144,7 @@ class _Found(NamedTuple):
     ended: list[JobRow]
     runs: Mapping[str, RunRow]
     schedules: list[ScheduleRow]
+    profiles: Mapping[str, str]
 
 
 def _found(tx: Transaction, actor: str, chosen: Chosen, profile: str) -> _Found:
@@ -159,7 +162,7 @@ def _found(tx: Transaction, actor: str, chosen: Chosen, profile: str) -> _Found:
             tx, actor, profile=of, statuses=statuses, app=app, before=chosen.before, limit=PAGE + 1
         )  # fmt: skip
     runs = lookups.by_ids(tx, {row.run for row in (*still, *ended) if row.run}, actor)
-    return _Found(counts, still, ended, runs, planned)
+    return _Found(counts, still, ended, runs, planned, profiles.names(tx))
 
 
 def _shown(visit: Visit, chosen: Chosen, found: _Found, facts: Facts) -> JobList:
@@ -171,23 +174,24 @@ def _shown(visit: Visit, chosen: Chosen, found: _Found, facts: Facts) -> JobList
     named = {*apps, *(row.app for row in found.schedules)}
     return JobList(
         chosen, counts, apps, found.open, found.ended[:PAGE], has_older=len(found.ended) > PAGE,
-        known=_known(visit, found.runs, facts, named),
+        known=_known(visit, found.runs, found.profiles, named), is_alone=facts.is_locked,
     )  # fmt: skip
 
 
-def _known(visit: Visit, runs: Mapping[str, RunRow], facts: Facts, apps: Collection[str]) -> Known:
+def _known(visit: Visit, runs: Mapping[str, RunRow], names: Mapping[str, str], apps: Collection[str]) -> Known:
     site = visit.site
     titles = {name: titled.title for name in apps if (titled := site.titles_of(name)) is not None}
     addresses = {run: site.address_of(row) for run, row in runs.items() if row.deleted_at is None}
-    return Known(runs, addresses, {each.id: each.name for each in facts.profiles}, titles)
+    return Known(runs, addresses, names, titles)
 
 
 def _job(
     tx: Transaction, job: str, actor: str, *, with_lines: bool
-) -> tuple[JobRow, list[Line], int, dict[str, RunRow]]:
+) -> tuple[JobRow, list[Line], int, dict[str, RunRow], dict[str, str]]:
     row = own(tx, job, actor)
     lines = jobs.lines(tx, row.id) if with_lines else []
-    return row, lines, jobs.parts(tx, row.id), lookups.by_ids(tx, [row.run] if row.run else [], actor)
+    runs = lookups.by_ids(tx, [row.run] if row.run else [], actor)
+    return row, lines, jobs.parts(tx, row.id), runs, profiles.names(tx)
 
 
 def _lines(tx: Transaction, job: str, actor: str, after: int) -> list[Line]:

@@ -12,10 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from pipulate.explicit.loading import ExplicitApp
-from pipulate.storage import keyvalue, lookups, profiles
+from pipulate.storage import lookups
 from pipulate.ui.frame import apps_menu, profile_menu
 from pipulate.ui.html import body, head, html, input_, meta, raw, script, title
 from pipulate.web import desktop, explicit
+from pipulate.web import profiles as own_profiles
 from pipulate.web.runpage import elsewhere
 from pipulate.web.site import Visit, part
 
@@ -34,9 +35,7 @@ async def redirect(visit: Visit) -> Response:
 async def select_profile(visit: Visit) -> Response:
     """Choose a profile."""
     wanted = await visit.text("profile_id")
-    if await visit.site.db.read(profiles.find, wanted) is None:
-        raise HTTPException(404)
-    await visit.site.db.write(keyvalue.put, "user", visit.who.actor, "profile", wanted)
+    await own_profiles.take(visit, wanted)
     return elsewhere(visit, visit.back())
 
 

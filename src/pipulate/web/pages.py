@@ -1,4 +1,4 @@
-"""The pages: home, an app, a run, the bin, plugins, profiles, search."""
+"""The pages: home, an app, a run, the bin, plugins, search."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import dataclasses
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from pipulate._clock import to_text
-from pipulate._ids import new_id
 from pipulate._program import program
-from pipulate.errors import BadKeyError, BadNameError, KeyTakenError, RunNotFoundError
+from pipulate.errors import BadKeyError, KeyTakenError, RunNotFoundError
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.plugins.host import Plugin
 from pipulate.storage import keyvalue, ledger, lookups, messages, profiles, runs
@@ -20,23 +18,27 @@ from pipulate.storage.journal import Event
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.lookups import Page
 from pipulate.ui import errors as problems
-from pipulate.ui.frame import DENSITIES, THEMES
+from pipulate.ui.frame import DENSITIES, RECORD_MESSAGES, THEMES
 from pipulate.ui.history import History, history_drawer, history_lines
 from pipulate.ui.html import Html, a, button, form, join, span
 from pipulate.ui.lists import AppLink, Runs, bin_page, found, landing
 from pipulate.ui.lists import home as home_page
 from pipulate.ui.markdown import markdown
-from pipulate.ui.settings import BROKEN, PluginLine, finding_line, plugins_page, profiles_page
+from pipulate.ui.settings import BROKEN, PluginLine, finding_line, plugins_page
 from pipulate.web import explicit
 from pipulate.web.records import editing, listing
 from pipulate.web.runpage import described, elsewhere, whole
 from pipulate.web.site import Site, Visit, app_address, part
 
+PROFILES = "/profiles"
+"""The page of the app that profiles are kept with."""
+
 COMMANDS = (
     AppLink("All apps", "", "/"),
+    AppLink("History", "", "/-/history"),
     AppLink("Jobs", "", "/-/jobs"),
     AppLink("Plugins", "", "/-/plugins"),
-    AppLink("Profiles", "", "/-/profiles"),
+    AppLink("Profiles", "", PROFILES),
     AppLink("Schedules", "", "/-/schedules"),
     AppLink("Bin", "", "/-/bin"),
 )
@@ -45,9 +47,10 @@ COMMANDS = (
 async def home(visit: Visit) -> Response:
     """Return the first page."""
     facts = await visit.facts(messages.general(visit.who.actor))
-    page = await visit.site.db.read(lookups.listed, visit.who.actor, limit=10)
+    page = await visit.site.db.read(lookups.listed, visit.who.actor, profile=facts.profile, limit=10)
     broken = [each.file.name for each in visit.site.plugins.table.plugins if each.state in BROKEN]
-    content = home_page(visit.site.app_links(), _runs(visit.site, page), visit.who.actor, visit.now, broken=broken)
+    apps = visit.site.app_links(is_locked=facts.is_locked)
+    content = home_page(apps, _runs(visit.site, page), visit.who.actor, visit.now, broken=broken)
     return await visit.page("Pipulate", content, facts=facts)
 
 
@@ -89,7 +92,7 @@ def _landing_facts(
 ) -> tuple[str, Page, int, RunRow | None]:
     offered = runs.offered_key(tx, name, actor).text
     page = lookups.listed(tx, actor, app=name, profile=profile, words=words[:200], older=older)
-    return offered, page, lookups.in_bin(tx, actor), _deleted(tx, actor, deleted)
+    return offered, page, lookups.in_bin(tx, actor, profile), _deleted(tx, actor, deleted)
 
 
 def _deleted(tx: Transaction, actor: str, run: str | None) -> RunRow | None:
@@ -218,22 +221,30 @@ def _history(tx: Transaction, run_id: str, before: int | None) -> tuple[list[Eve
 
 async def bin_(visit: Visit) -> Response:
     """Return the bin."""
+    facts, older = await visit.facts(messages.general(visit.who.actor)), visit.request.query_params.get("older")
     page = await visit.site.db.read(
-        lookups.listed, visit.who.actor, deleted=True, older=visit.request.query_params.get("older"), limit=50
+        lookups.listed, visit.who.actor, profile=facts.profile, deleted=True, older=older, limit=50
     )
     content = bin_page(_runs(visit.site, page, "/-/bin"), visit.now, visit.site.settings.bin_days)
-    return await visit.page("Bin", content)
+    return await visit.page("Bin", content, facts=facts)
 
 
 async def search(visit: Visit) -> Response:
     """Return what a few letters find: apps, runs, places."""
     words = visit.request.query_params.get("find", "").strip()[:200]
     folded = words.casefold()
-    page = await visit.site.db.read(lookups.listed, visit.who.actor, words=words, limit=10)
-    apps = [each for each in visit.site.app_links() if folded in each.title.casefold()][:10]
-    commands = [each for each in COMMANDS if folded in each.title.casefold()]
+    page, is_locked = await visit.site.db.read(_found, visit.who.actor, words)
+    apps = [each for each in visit.site.app_links(is_locked=is_locked) if folded in each.title.casefold()][:10]
+    commands = [
+        each for each in COMMANDS if folded in each.title.casefold() and not (is_locked and each.address == PROFILES)
+    ]
     content = found(apps, _runs(visit.site, page), commands, words)
     return part(content) if visit.is_htmx else await visit.page("Search", content)
+
+
+def _found(tx: Transaction, actor: str, words: str) -> tuple[Page, bool]:
+    page = lookups.listed(tx, actor, profile=profiles.chosen(tx, actor), words=words, limit=10)
+    return page, profiles.is_locked(tx, actor)
 
 
 async def preview(visit: Visit) -> Response:
@@ -267,37 +278,11 @@ async def retry_plugin(visit: Visit) -> Response:
     return elsewhere(visit, "/-/plugins")
 
 
-async def profile_list(visit: Visit) -> Response:
-    """Return the profiles; add or rename one."""
-    if visit.request.method != "POST":
-        facts = await visit.facts(messages.general(visit.who.actor))
-        return await visit.page("Profiles", profiles_page(facts.profiles, facts.profile, {}, {}), facts=facts)
-    changed, name = await visit.text("profile"), await visit.text("name")
-    try:
-        if changed:
-            await visit.site.db.write(profiles.rename, changed, name)
-        else:
-            added = await visit.site.db.write(profiles.add, new_id(), name, to_text(visit.now))
-            await visit.site.db.write(keyvalue.put, "user", visit.who.actor, "profile", added.id)
-    except BadNameError as error:
-        facts = await visit.facts(messages.general(visit.who.actor))
-        content = profiles_page(facts.profiles, facts.profile, {changed: name}, {changed: str(error)})
-        return await visit.page("Profiles", content, status=422, facts=facts)
-    return elsewhere(visit, "/-/profiles")
-
-
-async def choose_profile(visit: Visit) -> Response:
-    """Choose the profile whose runs lists show."""
-    chosen = await visit.text("profile")
-    if await visit.site.db.read(profiles.find, chosen) is None:
-        raise HTTPException(404)
-    await visit.site.db.write(keyvalue.put, "user", visit.who.actor, "profile", chosen)
-    return elsewhere(visit, visit.back())
-
-
 async def look(visit: Visit) -> Response:
-    """Choose theme, density, and whether the panel is shown."""
-    allowed = {"theme": THEMES, "density": DENSITIES, "assistant": ("shown", "hidden")}
+    """Choose theme, density, whether the panel is shown, and what messages tell."""
+    allowed = {
+        "theme": THEMES, "density": DENSITIES, "assistant": ("shown", "hidden"), messages.WANTED: RECORD_MESSAGES,
+    }  # fmt: skip
     sent = await visit.form()
     if not sent or any(name not in allowed or texts[-1] not in allowed[name] for name, texts in sent.items()):
         raise HTTPException(400, "There is no such choice.")

@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketClose
 
 from pipulate.web import (
     actions,
+    chronicle,
     control,
     conversations,
     downloads,
@@ -25,6 +26,7 @@ from pipulate.web import (
     oldhost,
     own,
     pages,
+    profiles,
     schedules,
     uploads,
     views,
@@ -175,6 +177,7 @@ ADDRESSES = (
     Address(_JOB + "/cancel", ("POST",), jobs.cancel, "action"),
     Address(_JOB + "/retry", ("POST",), jobs.retry, "action"),
     Address("/-/bin", ("GET",), pages.bin_, "part"),
+    Address("/-/history", ("GET",), chronicle.show, "part"),
     Address("/-/plugins", ("GET",), pages.plugins, "part"),
     Address("/-/plugins/retry", ("POST",), pages.retry_plugin, "action"),
     Address("/-/schedules", ("GET",), schedules.listed, "part"),
@@ -185,8 +188,10 @@ ADDRESSES = (
     Address(_SCHEDULE + "/run-now", ("POST",), schedules.run_now, "action"),
     Address(_SCHEDULE + "/delete", ("POST",), schedules.delete, "action"),
     Address(_SCHEDULE + "/undelete", ("POST",), schedules.undelete, "action"),
-    Address("/-/profiles", ("GET", "POST"), pages.profile_list, "action"),
-    Address("/-/profile", ("POST",), pages.choose_profile, "action"),
+    Address("/-/profiles", ("GET",), profiles.manage, "part"),
+    Address("/-/profile", ("POST",), profiles.choose, "action"),
+    Address("/-/profile/lock", ("POST",), profiles.lock, "action"),
+    Address("/-/profile/unlock", ("POST",), profiles.unlock, "action"),
     Address("/-/look", ("POST",), pages.look, "action"),
     Address("/-/control/link", ("POST",), control.new_link, "control"),
     Address("/-/control/plugins", ("POST",), control.list_plugins, "control"),
@@ -256,7 +261,7 @@ async def _nowhere(_visit: Visit) -> Response:
 def _endpoint(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         # The pattern of a route ends before a last line break too, and nothing of ours has one in its name.
-        wanted = _nowhere if "\n" in request.scope["path"] else handler
+        wanted = _nowhere if "\n" in request.scope["path"] else profiles.kept_apart(handler)
         return await answered(wanted, Visit(site, request))
 
     return endpoint

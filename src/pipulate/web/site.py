@@ -32,10 +32,11 @@ from pipulate.storage.database import Database, Transaction
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.messages import Message
 from pipulate.storage.profiles import Profile
-from pipulate.ui.frame import DENSITIES, THEMES, Frame, page
+from pipulate.ui.done import TableLink
+from pipulate.ui.frame import DENSITIES, RECORD_MESSAGES, THEMES, Frame, page
 from pipulate.ui.html import Html
 from pipulate.ui.lists import AppLink
-from pipulate.ui.messages import assistant
+from pipulate.ui.messages import Names, assistant
 from pipulate.ui.story import Titles
 from pipulate.web.assets import Assets, takes
 from pipulate.workflows.definition import Workflow
@@ -72,14 +73,16 @@ class Site:
     explicit: Explicit | None = None
     tables: TableCache = field(default_factory=TableCache)
 
-    def app_links(self) -> list[AppLink]:
-        """Return the apps that can be used, in the order of the menu."""
+    def app_links(self, *, is_locked: bool = False) -> list[AppLink]:
+        """Return the apps that can be used, in the order of the menu; with a locked profile, without the profiles."""
         links: list[tuple[float, AppLink]] = []
         is_after_line = False
         for each in self.plugins.table.plugins:
             if each.app is None:
                 continue
             app, module = each.app, each.file.module
+            if is_locked and profiles.NAME in (app.name, module):
+                continue
             if module in _HIDDEN and isinstance(app, ExplicitApp):
                 is_after_line = is_after_line or module == _LINE
                 continue
@@ -97,6 +100,13 @@ class Site:
         """Return what an app calls itself and its steps, or None where it is not installed."""
         plugin = self.plugins.table.by_app.get(app)
         return _titled(plugin) if plugin is not None else self.engine.catalog.get(app)
+
+    def names(self, workflow: Titles | None = None) -> Names:
+        """Return what people call things that messages tell of, in a run of an app or outside."""
+        records = self.records.resources.values()
+        return Names(
+            workflow, {each.name: TableLink(each.title, self.landing_of(each.name) or "/") for each in records}
+        )
 
     def landing_of(self, app: str) -> str | None:
         """Return the address of an app's page, or None where the app is not installed."""
@@ -134,8 +144,10 @@ class Facts:
     theme: str
     density: str
     show_assistant: bool
+    record_messages: str
     profile: str
     profiles: Sequence[Profile]
+    is_locked: bool
     messages: Sequence[Message]
     jobs: int
 
@@ -222,7 +234,7 @@ class Visit:
 
     async def profile(self) -> str:
         """Return the id of the profile that the person has chosen."""
-        return await self.site.db.read(chosen_profile, self.who.actor)
+        return await self.site.db.read(profiles.chosen, self.who.actor)
 
     async def facts(self, conversation: str) -> Facts:
         """Read what the frame of a page needs."""
@@ -256,7 +268,7 @@ class Visit:
         """
         conversation = conversation or messages.general(self.who.actor)
         facts = facts or await self.facts(conversation)
-        panel = assistant(facts.messages, conversation, workflow, self.who.actor, self.now)
+        panel = assistant(facts.messages, conversation, self.site.names(workflow), self.who.actor, self.now)
         return self.packed(page(self.frame(facts, extras, own), heading, content, panel), status, headers)
 
     def frame(self, facts: Facts | None = None, extras: Sequence[str] = (), own: Sequence[str] = ()) -> Frame:
@@ -265,8 +277,9 @@ class Visit:
         if facts is None:
             return bare_frame(site, nonce)
         return Frame(
-            site.assets.addresses, nonce, site.app_links(), facts.profiles, facts.profile, facts.theme, facts.density,
-            facts.show_assistant, self.request.url.path, __version__, extras, own, facts.jobs,
+            site.assets.addresses, nonce, site.app_links(is_locked=facts.is_locked), facts.profiles, facts.profile,
+            facts.theme, facts.density, facts.show_assistant, self.request.url.path, __version__, extras, own,
+            facts.jobs, facts.is_locked, facts.record_messages,
         )  # fmt: skip
 
     def packed(self, markup: Html, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -297,23 +310,19 @@ def of_run(row: RunRow) -> dict[str, str]:
     return {"x-pipulate-run": row.id, "x-pipulate-version": str(row.version)}
 
 
-def chosen_profile(tx: Transaction, user: str) -> str:
-    """Return the id of the profile that a person has chosen; the default one where that is gone."""
-    wanted = dict(keyvalue.items(tx, "user", user)).get("profile")
-    is_there = isinstance(wanted, str) and profiles.find(tx, wanted) is not None
-    return str(wanted) if is_there else profiles.DEFAULT_ID
-
-
 def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
     own = dict(keyvalue.items(tx, "user", user))
-    every = profiles.listed(tx)
+    chosen, is_locked = profiles.chosen(tx, user), profiles.is_locked(tx, user)
+    only = chosen if is_locked and conversation == messages.general(user) else None
     return Facts(
         theme=_one_of(THEMES, own.get("theme")),
         density=_one_of(DENSITIES, own.get("density")),
         show_assistant=own.get("assistant") != "hidden",
-        profile=_one_of((profiles.DEFAULT_ID, *(each.id for each in every)), own.get("profile")),
-        profiles=every,
-        messages=messages.before(tx, conversation, limit=PANEL_MESSAGES),
+        record_messages=_one_of(RECORD_MESSAGES, own.get(messages.WANTED)),
+        profile=chosen,
+        profiles=[each for each in profiles.listed(tx) if not is_locked or each.id == chosen],
+        is_locked=is_locked,
+        messages=messages.before(tx, conversation, limit=PANEL_MESSAGES, profile=only),
         jobs=jobs.active(tx, user),
     )
 

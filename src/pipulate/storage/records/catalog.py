@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipulate.storage.database import Transaction
-from pipulate.storage.profiles import DEFAULT_ID
 from pipulate.storage.records.shape import PREFIX, Column, Shape, column_sql
 
 _INDEXED: Final = "link"
@@ -76,7 +75,15 @@ def difference(stored: Shape, declared: Shape) -> Difference:
     )
 
 
-def fit(tx: Transaction, stored: Shape, declared: Shape, renamed: Mapping[str, str], dropped: Collection[str]) -> None:
+def fit(
+    tx: Transaction,
+    stored: Shape,
+    declared: Shape,
+    renamed: Mapping[str, str],
+    dropped: Collection[str],
+    *,
+    profile: str,
+) -> None:
     """Bring a table to the shape that is declared; other tables are not touched.
 
     Args:
@@ -85,6 +92,7 @@ def fit(tx: Transaction, stored: Shape, declared: Shape, renamed: Mapping[str, s
         declared: The table as it is to be.
         renamed: Name of a column that is to stay -> what it is called from now on.
         dropped: Columns that go with what is in them; one that is declared all the same is made anew, and empty.
+        profile: The profile that records belong to from now on, where they belonged to none.
 
     Raises:
         ValueError: If a column would have to hold something else than it does.
@@ -102,7 +110,7 @@ def fit(tx: Transaction, stored: Shape, declared: Shape, renamed: Mapping[str, s
         elif there[column.name] != column.kind:
             raise ValueError(f"{column.name!r} holds {there[column.name]} and cannot become {column.kind}.")
     if stored.per_profile != declared.per_profile:
-        owner = DEFAULT_ID if declared.per_profile else None
+        owner = profile if declared.per_profile else None
         tx.run(f"UPDATE {stored.table} SET _profile = :owner", owner=owner)  # noqa: S608 - checked names
     _make_indexes(tx, declared)
     tx.run("UPDATE record_tables SET shape = :shape WHERE name = :name", shape=declared.as_json(), name=declared.name)

@@ -6,15 +6,22 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from pipulate.storage import journal
+from pipulate.storage.author import Author
 from pipulate.storage.database import Transaction
-from pipulate.storage.ledger import Author
+from pipulate.storage.records.queries import folded
 from pipulate.storage.records.rows import Operation
 from pipulate.storage.records.shape import Shape
 
 PAGE: Final = 50
 """Operations, and events of a record, read at one time."""
 
-_COLUMNS = "id, resource, at, actor, tab, kind, records, about, undoes, undone"
+COLUMNS: Final = ("id", "resource", "at", "actor", "tab", "kind", "records", "about", "undoes", "undone", "profile")
+"""As `OperationRow` has them."""
+
+_COLUMNS = ", ".join(COLUMNS)
+LABEL_MAX: Final = 200
+"""Most characters that are noted of what people call a record."""
 
 
 class OperationRow(NamedTuple):
@@ -30,6 +37,7 @@ class OperationRow(NamedTuple):
     about: str
     undoes: str | None
     undone: str | None
+    profile: str | None = None
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -68,7 +76,7 @@ def begin(
     author = operation.author
     tx.run(
         f"INSERT INTO record_operations ({_COLUMNS})"  # noqa: S608 - a constant
-        " VALUES (:id, :resource, :at, :actor, :tab, :kind, 0, :about, :undoes, NULL)",
+        " VALUES (:id, :resource, :at, :actor, :tab, :kind, 0, :about, :undoes, NULL, NULL)",
         id=operation.id, resource=shape.name, at=author.at, actor=author.actor, tab=author.tab, kind=kind,
         about=json.dumps(about, separators=(",", ":")), undoes=undoes,
     )  # fmt: skip
@@ -80,9 +88,22 @@ def forget(tx: Transaction, operation: Operation) -> None:
 
 
 def describe(tx: Transaction, operation: Operation, about: Mapping[str, Any]) -> None:
-    """Note what it is about."""
-    told = json.dumps(about, separators=(",", ":"))
+    """Note what it is about, besides what was noted before."""
+    row = tx.one("SELECT about FROM record_operations WHERE id = :id", id=operation.id)
+    told = json.dumps({**(json.loads(row[0]) if row else {}), **about}, separators=(",", ":"))
     tx.run("UPDATE record_operations SET about = :about WHERE id = :id", about=told, id=operation.id)
+
+
+def sum_up(tx: Transaction, operation: Operation, record: int | None, label: str, profile: str | None) -> None:
+    """Note which record it was about, where it was one, and the profile that this belongs to."""
+    row = tx.one("SELECT about FROM record_operations WHERE id = :id", id=operation.id)
+    assert row is not None  # noqa: S101 - it was begun in the same transaction
+    label = journal.storable(label[:LABEL_MAX])
+    about = {**json.loads(row[0]), **({"record": record, "label": label} if record is not None else {})}
+    tx.run(
+        "UPDATE record_operations SET about = :about, profile = :profile, found = :found WHERE id = :id",
+        about=json.dumps(about, separators=(",", ":")), profile=profile, found=folded(label), id=operation.id,
+    )  # fmt: skip
 
 
 def count(tx: Transaction, operation: Operation, records: int) -> None:

@@ -37,10 +37,17 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A field to sort by; what has no value comes last either way."""
+    """A field to sort by; what has no value comes last either way.
+
+    Attributes:
+        field: Its name.
+        descending: Whether the largest comes first.
+        by: For a link, the table it leads to and the column there that people know its records by.
+    """
 
     field: str
     descending: bool = False
+    by: tuple[Shape, Column] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +134,7 @@ def _where(shape: Shape, query: Query) -> tuple[str, dict[str, Any]]:
 def _tested(column: Column, condition: Condition, given: Any) -> Iterator[str]:
     """Yield what a condition means as parts of a statement."""
     name, value = column.quoted, condition.value
-    compared = _number(column)
+    compared = _number(column, name)
     match condition.test:
         case "empty":
             yield f"({name} IS NULL OR {name} = '' OR {name} = '[]')" if column.kind in _TEXTS else f"{name} IS NULL"
@@ -152,19 +159,29 @@ def _tested(column: Column, condition: Condition, given: Any) -> Iterator[str]:
 _TEXTS: Final = ("text", "json", "decimal")
 
 
-def _number(column: Column) -> str:
+def _number(column: Column, name: str) -> str:
     """Return what is compared and sorted by."""
-    return f"CAST({column.quoted} AS DOUBLE PRECISION)" if column.kind == "decimal" else column.quoted
+    return f"CAST({name} AS DOUBLE PRECISION)" if column.kind == "decimal" else name
 
 
 def _order(shape: Shape, query: Query) -> str:
     parts: list[str] = []
     for each in query.sort:
         column = shape.by_name[each.field]
-        by = f"LOWER({column.quoted})" if column.kind == "text" else _number(column)
+        by = _label_of(shape, column, *each.by) if each.by is not None else _compared(column, column.quoted)
         parts += [f"({column.quoted} IS NULL)", by + (" DESC" if each.descending else "")]
     newest_first = ["_deleted_at DESC"] if query.deleted else []
     return ", ".join([*parts, *newest_first, "_place", "_id"])
+
+
+def _compared(column: Column, name: str) -> str:
+    return f"LOWER({name})" if column.kind == "text" else _number(column, name)
+
+
+def _label_of(shape: Shape, link: Column, other: Shape, label: Column) -> str:
+    """Return what people call the record a link leads to, as part of a statement."""
+    shown = _compared(label, f"o.{label.quoted}")
+    return f"(SELECT {shown} FROM {other.table} o WHERE o._id = {shape.table}.{link.quoted})"  # noqa: S608 - checked names
 
 
 def _literal(text: str) -> str:

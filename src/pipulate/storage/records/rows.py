@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from pipulate.errors import RecordNotFoundError
 from pipulate.storage import journal
+from pipulate.storage.author import Author
 from pipulate.storage.database import Row, Transaction
-from pipulate.storage.ledger import Author
 from pipulate.storage.records.places import between
 from pipulate.storage.records.shape import Column, Shape
 

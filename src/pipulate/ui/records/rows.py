@@ -76,7 +76,9 @@ def row(view: ListView, record: Record) -> Html:
     """Return the row of a record."""
     resource = view.resource
     name = called(resource, record)
-    is_off = resource.toggle is not None and bool(record.values.get(resource.toggle))
+    toggle = next((each for each in resource.fields if each.name == resource.toggle), None)
+    # What is ticked is done with; what is switched on is not.
+    is_off = toggle is not None and toggle.widget == "checkbox" and bool(record.values.get(toggle.name))
     return tr(
         td(_pick(view, record, name), class_="pick"),
         [_cell(view, record, column, name) for column in resource.columns],
