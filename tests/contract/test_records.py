@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -559,3 +560,53 @@ async def test_table_with_other_fields_stops_its_app_and_no_other(world: World) 
     assert "'done' was flag and is integer now" in refused.value.differences
     assert (await records.page(world.customers, Query(), limit=10)).total == 1
     assert await world.texts() == ["A"]
+
+
+async def walk(world: World, seen: list[list[Record]], until: asyncio.Event) -> None:
+    """Read page after page, round after round, as long as others work."""
+    while not until.is_set():
+        for number in range(6):
+            listing = await world.records.page(world.tasks, Query(HOME), limit=7, offset=number * 7)
+            seen.append(list(listing.records))
+
+
+async def work(world: World, who: Who, chance: random.Random) -> None:
+    """Add, move, delete and take back, in an order of chance."""
+    for step in range(15):
+        listing = await world.records.page(world.tasks, Query(HOME), limit=100)
+        one, other = (chance.choice(listing.records) for _ in range(2))
+        try:
+            match chance.choice(["add", "move", "move", "delete", "undo"]):
+                case "add":
+                    await world.records.create(world.tasks, {"text": f"{who.actor} {step}"}, HOME, who)
+                case "move":
+                    await world.records.move(world.tasks, one.id, other.id, who, after=chance.random() < 0.5)
+                case "delete":
+                    await world.records.delete(world.tasks, [one.id], who)
+                case _:
+                    lately = await world.records.done_lately(world.tasks)
+                    await world.records.undo(world.tasks, chance.choice(lately).id, who)
+        except (RecordNotFoundError, RecordRefusedError):
+            continue  # The other one was faster.
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_pages_are_in_order_and_add_up_whatever_is_done_meanwhile(world: World, seed: int) -> None:
+    """Two people work at once while a third turns the pages: none has a record twice, nor one out of its order."""
+    for number in range(30):
+        await world.add(f"{number}")
+    seen: list[list[Record]] = []
+    ended = asyncio.Event()
+    reader = asyncio.create_task(walk(world, seen, ended))
+    await asyncio.gather(*(work(world, who, random.Random(f"{seed} {who.actor}")) for who in (ANN, BEN)))
+    ended.set()
+    await reader
+    for page in seen:
+        assert [(each.place, each.id) for each in page] == sorted({(each.place, each.id) for each in page})
+    whole = await world.records.page(world.tasks, Query(HOME), limit=1_000)
+    pages = [
+        (await world.records.page(world.tasks, Query(HOME), limit=7, offset=start)).records
+        for start in range(0, whole.total + 7, 7)
+    ]
+    assert [each for page in pages for each in page] == list(whole.records)
+    assert len(whole.records) == whole.total

@@ -72,6 +72,36 @@ def test_axe_finds_nothing_serious_on_a_run_in_any_state(looker: Person) -> None
     assert findings(page) == [], "locked"
 
 
+def test_axe_finds_nothing_serious_on_a_table_of_records_in_any_state(looker: Person) -> None:
+    page = looker.page
+    page.goto(f"{looker.server.address}/todo")
+    expect(page.locator("#records.is-live")).to_be_visible()
+    assert findings(page) == [], "empty, or as another journey left it"
+    page.locator("#add-title").fill("Looked at")
+    page.keyboard.press("Enter")
+    cell = page.locator("td.label", has_text="Looked at").first
+    expect(cell).to_be_visible()
+    assert findings(page) == [], "with a record"
+    cell.click()
+    page.locator(".cell-editor input[name=title]").fill("")
+    page.keyboard.press("Enter")
+    expect(page.locator(".cell-editor .problem")).to_be_visible()
+    assert findings(page) == [], "wrong answer"
+    page.keyboard.press("Escape")
+    page.locator("#records-filter summary").click()
+    assert findings(page) == [], "filters"
+    page.keyboard.press("Escape")
+    page.get_by_label("Choose Looked at").first.check()
+    page.get_by_role("button", name="Change …").click()
+    expect(page.locator("#drawer .many-form")).to_be_visible()
+    assert findings(page) == [], "many"
+    page.get_by_role("link", name="Open Looked at").first.click()
+    expect(page.locator("#record-title")).to_be_visible()
+    assert findings(page) == [], "page of a record"
+    page.goto(f"{looker.server.address}/todo?bin=1&f.priority.min=x")
+    assert findings(page) == [], "bin"
+
+
 def test_axe_finds_nothing_serious_on_menus_search_and_conflict(looker: Person) -> None:
     page = looker.start("hello")
     page.keyboard.press("Control+k")

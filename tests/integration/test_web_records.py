@@ -102,6 +102,11 @@ def titles(answer: Answer) -> list[str]:
     return re.findall(r'data-field="title"[^>]*>(?:<[^>]*>)*([^<]*)', answer.text)
 
 
+def work_area(answer: Answer) -> str:
+    """Return a page without the panel beside it, which tells a person what they did themselves."""
+    return answer.text.partition("<main")[2].partition("</main>")[0]
+
+
 # Adding and changing
 
 
@@ -261,8 +266,9 @@ async def test_records_of_another_profile_are_not_there(site: Application, brows
     [own] = await added(site, "Ours")
     before = [await kept(site, theirs), await kept(site, gone)]
     for address in ("/todo", "/todo?bin=1", "/todo?find=the", "/-/search?find=the"):
-        assert "of theirs" not in (await browser.get(address)).text
-        assert "by them" not in (await browser.get(address)).text
+        page = work_area(await browser.get(address))
+        assert "of theirs" not in page
+        assert "by them" not in page
     for what in ("", "/row", "/cells/title"):
         assert (await browser.get(f"/-/records/todo/{theirs}{what}")).status == 404
     assert (await browser.get(f"/todo/{theirs}")).status == 404
@@ -288,6 +294,14 @@ async def test_records_of_another_profile_are_not_there(site: Application, brows
     assert [await kept(site, theirs), await kept(site, gone)] == before
     await site.site.db.write(keyvalue.put, "user", OWNER, "profile", "other")
     assert titles(await browser.get("/todo")) == ["A secret of theirs"]
+
+
+async def test_search_of_everything_finds_records_and_leads_to_their_pages(site: Application, browser: Browser) -> None:
+    await added(site, "Milk", "Bread")
+    answer = await browser.get("/-/search?find=milk", htmx=True)
+    assert 'href="/todo/1"' in answer.text
+    assert "Things to do" in answer.text
+    assert "Bread" not in answer.text
 
 
 async def test_link_offers_records_by_what_is_typed(site: Application, browser: Browser) -> None:

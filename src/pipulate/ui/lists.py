@@ -219,11 +219,21 @@ def bin_page(runs: Runs, now: datetime, days: int) -> Html:
     )
 
 
-def found(apps: Sequence[AppLink], runs: Runs, commands: Sequence[AppLink], words: str) -> Html:
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something a search found: what it is, what people call it, its address."""
+
+    kind: str
+    text: str
+    address: str
+
+
+def found(apps: Sequence[AppLink], runs: Runs, records: Sequence[Hit], commands: Sequence[AppLink], words: str) -> Html:
     """Return what a search found, as one list the arrow keys walk through."""
     items = [
         *[_hit("App", app.title, app.address) for app in apps],
         *[_hit(_title(runs, row), row.key, runs.addresses[row.id]) for row in runs.rows],
+        *[_hit(each.kind, each.text, each.address) for each in records],
         *[_hit("Go to", each.title, each.address) for each in commands],
     ]
     if not items:

@@ -27,6 +27,7 @@ from pipulate.ui.markdown import markdown
 from pipulate.ui.settings import BROKEN, PluginLine, finding_line, plugins_page
 from pipulate.web import explicit
 from pipulate.web.records import editing, listing
+from pipulate.web.records.searching import records_with
 from pipulate.web.runpage import described, elsewhere, whole
 from pipulate.web.site import Site, Visit, app_address, part
 
@@ -230,7 +231,7 @@ async def bin_(visit: Visit) -> Response:
 
 
 async def search(visit: Visit) -> Response:
-    """Return what a few letters find: apps, runs, places."""
+    """Return what a few letters find: apps, runs, records, places."""
     words = visit.request.query_params.get("find", "").strip()[:200]
     folded = words.casefold()
     page, is_locked = await visit.site.db.read(_found, visit.who.actor, words)
@@ -238,7 +239,8 @@ async def search(visit: Visit) -> Response:
     commands = [
         each for each in COMMANDS if folded in each.title.casefold() and not (is_locked and each.address == PROFILES)
     ]
-    content = found(apps, _runs(visit.site, page), commands, words)
+    records = await records_with(visit, words, is_locked=is_locked)
+    content = found(apps, _runs(visit.site, page), records, commands, words)
     return part(content) if visit.is_htmx else await visit.page("Search", content)
 
 
