@@ -508,7 +508,12 @@ async def test_who_may_not_is_refused(world: World) -> None:
 
 async def test_what_says_who_may_gets_the_record_as_it_was_declared(world: World) -> None:
     asked: list[tuple[str, Task | None]] = []
-    tasks = prepared(Resource("tasks", Task, may=lambda _, action, record: asked.append((action, record)) or True))
+
+    def may(user: str, action: str, record: Task | None) -> bool:
+        asked.append((action, record))
+        return True
+
+    tasks = prepared(Resource("tasks", Task, may=may))
     made = (await world.records.create(tasks, {"text": "A"}, HOME, ANN)).records[0]
     await world.records.change(tasks, made.id, {"done": True}, ANN, seen=1)
     await world.records.delete(tasks, [made.id], ANN)

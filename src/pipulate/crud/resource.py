@@ -238,12 +238,8 @@ class Resource(Generic[M]):
             raise ValueError("files cannot be kept in a record yet")
         link = next((each for each in hints if isinstance(each, Link)), None)
         if link is not None:
-            if link.on_delete not in get_args(OnDelete):
-                raise ValueError(f"on_delete={link.on_delete!r} is none of {', '.join(map(repr, get_args(OnDelete)))}")
-            if link.on_delete == "clear" and not field.optional:
-                raise ValueError("on_delete='clear' needs a field that may be empty, such as int | None")
             self.links[field.name] = link
-            return Column(field.name, "link", link.to, link.on_delete)
+            return _link_column(field, link)
         if field.widget in _MANY:
             return Column(field.name, "json")
         if getattr(bare, "__name__", "") == "Decimal":
@@ -289,6 +285,15 @@ def resources_in(namespace: Mapping[str, Any]) -> Iterator[Resource[Any]]:
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _link_column(field: FormField, link: Link) -> Column:
+    known = get_args(OnDelete)
+    if link.on_delete not in known:
+        raise ValueError(f"on_delete={link.on_delete!r} is none of {', '.join(map(repr, known))}")
+    if link.on_delete == "clear" and not field.optional:
+        raise ValueError("on_delete='clear' needs a field that may be empty, such as int | None")
+    return Column(field.name, "link", link.to, link.on_delete)
 
 
 def _kind_of_options(field: FormField) -> Kind:
