@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -165,12 +166,12 @@ async def test_wrong_rows_come_as_a_file_with_the_reasons(desk: Desk) -> None:
 
 
 async def test_table_is_taken_in_once_however_often_the_button_is_pressed(desk: Desk) -> None:
-    address = await desk.paste("sku\tname\na\tApple")
-    form = {"column.0": "sku", "column.1": "name", "do": "take"}
-    for _ in range(3):
-        await desk.browser.post(address, form)
-    assert list(await desk.products()) == ["a"]
-    assert "1 added." in (await desk.browser.get(address)).text
+    answer = await desk.browser.post("/-/records/makers/import", {"paste": "name\nAcme\nBolt"})
+    address, form = answer.headers["location"], {"column.0": "name", "do": "take"}
+    await asyncio.gather(*(desk.browser.post(address, form) for _ in range(4)))
+    found = await desk.site.records.page(desk.site.records.resources["makers"], Query(), limit=9)
+    assert [each.values["name"] for each in found.records] == ["Acme", "Bolt"]
+    assert "2 added." in (await desk.browser.get(address)).text
 
 
 async def test_rows_that_are_there_are_left_out_or_change_the_record(desk: Desk) -> None:

@@ -35,7 +35,7 @@ tasks = Resource(
     order=10,
     training=TRAINING,
     toggle="done",
-    columns=("done", "title", "priority", "due"),
+    columns=("done", "title", "priority", "due", "overdue"),
 )
 
 

@@ -19,6 +19,7 @@ from pipulate.ui.html import (
     footer,
     form,
     h2,
+    h3,
     head,
     header,
     hr,
@@ -328,10 +329,18 @@ def _search() -> Html:
 
 def _help(frame: Frame) -> Html:
     keys = (
-        ("Ctrl K", "Search apps, runs and commands"),
+        ("Ctrl K", "Search apps, runs, records and commands"),
         ("Ctrl J", "Hide or show the assistant"),
         ("Ctrl Enter", "Send the form you are in"),
         ("Esc", "Close what is open"),
+    )
+    in_tables = (
+        ("Arrows", "Go from cell to cell"),
+        ("Enter or F2", "Edit; Enter saves, Esc restores, Tab goes on to the next"),
+        ("Space", "Tick"),
+        ("Delete", "Put the record into the bin; Ctrl Z takes back what was done last"),
+        ("Alt ↑ or ↓", "Move the record"),
+        ("Ctrl Enter", "Go to the row for a new one"),
     )
     return dialog(
         header(
@@ -340,6 +349,8 @@ def _help(frame: Frame) -> Html:
             class_="panel-head",
         ),
         ul((li(kbd(key), " ", words) for key, words in keys), class_="keys"),
+        h3("In tables of records"),
+        ul((li(kbd(key), " ", words) for key, words in in_tables), class_="keys"),
         p(
             "Every answer is kept in the history of its run. Edit reopens a step; nothing that was given before is"
             " lost. A locked run cannot be changed by anybody until it is unlocked."
