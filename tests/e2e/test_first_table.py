@@ -17,14 +17,14 @@ from tests.support.server import Server
 
 TUTORIAL = ROOT / "docs" / "tutorials" / "first-table.md"
 FIRST, OVERDUE, STAYS, MORE, PROJECTS, WHOLE = blocks(TUTORIAL, "python")
-TASK = re.compile(r"class Task\(BaseModel\):\n(?: +.*\n)+")
+CHORE = re.compile(r"class Chore\(BaseModel\):\n(?: +.*\n)+")
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A server whose reader has saved the first file."""
     (tmp_path / "plugins").mkdir()
-    save(tmp_path, "010_tasks.py", FIRST)
+    save(tmp_path, "010_chores.py", FIRST)
     with Server(tmp_path) as running:
         yield running
 
@@ -43,16 +43,16 @@ def save(folder: Path, name: str, text: str) -> None:
 
 
 def saved(ann: Person, text: str) -> None:
-    """Save the file of the tasks, and reload the page where it says that the app was updated."""
-    save(ann.server.folder, "010_tasks.py", text)
+    """Save the file of the chores, and reload the page where it says that the app was updated."""
+    save(ann.server.folder, "010_chores.py", text)
     expect(ann.page.get_by_text("This app was updated.")).to_be_visible()
     ann.page.get_by_role("button", name="Reload").click()
 
 
 def fit(ann: Person, said: str) -> None:
     """Type the command of the tutorial, and answer its question."""
-    assert "pipulate records fit tasks" in list(typed(TUTORIAL))
-    command = [sys.executable, "-m", "pipulate", "records", "fit", "tasks"]
+    assert "pipulate records fit chores" in list(typed(TUTORIAL))
+    command = [sys.executable, "-m", "pipulate", "records", "fit", "chores"]
     done = subprocess.run(command, cwd=ann.server.folder, input="y\n", capture_output=True, text=True, check=True)
     assert said in done.stdout
 
@@ -82,7 +82,7 @@ def shows(page: Page, *titles: str) -> None:
 
 def test_tutorial_is_worked_through_with_the_keys_it_names(ann: Person) -> None:
     page, press = ann.page, ann.page.keyboard.press
-    opened(ann, "tasks")
+    opened(ann, "chores")
     add(page, "Water the plants", "Call Ada", "Buy milk")
     press("Escape")
     expect(cell(page, "Buy milk")).to_be_focused()
@@ -120,13 +120,13 @@ def test_tutorial_is_worked_through_with_the_keys_it_names(ann: Person) -> None:
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("link", name="Due", exact=True).click()
     shows(page, "Call Ada back", "Water the plants")
-    assert page.url.endswith("/tasks?f.done.is=off&sort=due")
-    assert "`/tasks?f.done.is=off&sort=due`" in TUTORIAL.read_text()
+    assert page.url.endswith("/chores?f.done.is=off&sort=due")
+    assert "`/chores?f.done.is=off&sort=due`" in TUTORIAL.read_text()
 
 
 def test_tutorial_lets_the_table_grow_as_it_says(ann: Person) -> None:
     page = ann.page
-    opened(ann, "tasks")
+    opened(ann, "chores")
     add(page, "Water the plants")
     saved(ann, f"{FIRST}\n\n{OVERDUE}")
     expect(page.locator("th", has_text="Overdue")).to_be_visible()
@@ -144,9 +144,9 @@ def test_tutorial_lets_the_table_grow_as_it_says(ann: Person) -> None:
     expect(page.get_by_text("This is not done yet. Tick it before you delete it.").first).to_be_visible()
     shows(page, "Water the plants")
 
-    saved(ann, TASK.sub(MORE, f"{FIRST}\n\n{OVERDUE}\n\n{STAYS}"))
-    expect(page.get_by_role("heading", name="Tasks waits for a decision")).to_be_visible()
-    assert "*Tasks waits for a decision*" in TUTORIAL.read_text()
+    saved(ann, CHORE.sub(MORE, f"{FIRST}\n\n{OVERDUE}\n\n{STAYS}"))
+    expect(page.get_by_role("heading", name="Chores waits for a decision")).to_be_visible()
+    assert "*Chores waits for a decision*" in TUTORIAL.read_text()
     fit(ann, "'hours' comes.")
     page.reload()
     expect(page.locator("th", has_text="Hours")).to_be_visible()
@@ -155,7 +155,7 @@ def test_tutorial_lets_the_table_grow_as_it_says(ann: Person) -> None:
 
 def test_tutorial_leads_from_tasks_to_projects_and_back(ann: Person) -> None:
     page, folder = ann.page, ann.server.folder
-    opened(ann, "tasks")
+    opened(ann, "chores")
     add(page, "Water the plants")
     save(folder, "020_projects.py", PROJECTS)
     saved(ann, WHOLE)
@@ -166,7 +166,7 @@ def test_tutorial_leads_from_tasks_to_projects_and_back(ann: Person) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#add-row .problem")).to_have_text("There is a record with this name already.")
 
-    opened(ann, "tasks")
+    opened(ann, "chores")
     page.locator("td[data-field=project]").click()
     expect(page.locator(".cell-editor [role=combobox]")).to_be_focused()
     page.keyboard.type("ga")
