@@ -35,6 +35,8 @@ async function ask(address: string, init: RequestInit): Promise<Answer> {
   try {
     const answer = await fetch(address, { ...init, headers });
     const text = await answer.text();
+    const elsewhere = answer.headers.get("hx-redirect");
+    if (elsewhere) location.assign(elsewhere); // What takes long goes on as a job, on its own page.
     const operation = answer.headers.get("x-pipulate-operation") ?? "";
     return { status: answer.status, text, operation, notice: reasonOf(answer, text) };
   } catch {

@@ -47,7 +47,7 @@ def looker(browser: Browser, server: Server) -> Iterator[Person]:
 
 def test_axe_finds_nothing_serious_on_the_pages(looker: Person) -> None:
     page = looker.page
-    for address in ("/", "/hello", "/-/plugins", "/profiles", "/-/bin", "/nothing/here"):
+    for address in ("/", "/hello", "/-/plugins", "/profiles", "/tasks", "/-/history", "/-/bin", "/nothing/here"):
         page.goto(looker.server.address + address)
         assert findings(page) == [], address
 
@@ -170,7 +170,7 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, server: Server, width: 
     page.get_by_role("button", name="Continue").click()
     page.locator("#step-more").get_by_role("button", name="Continue").click()
     expect(page.locator(".bar.finished")).to_be_visible()
-    for address in (page.url, "/", "/hello", "/-/plugins", "/profiles"):
+    for address in (page.url, "/", "/hello", "/-/plugins", "/profiles", "/-/history"):
         page.goto(address if address.startswith("http") else server.address + address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
     somebody.context.close()

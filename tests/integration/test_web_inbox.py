@@ -11,6 +11,7 @@ import pytest
 from pipulate.app import IN_BOX
 from pipulate.storage import messages, profiles
 from pipulate.storage.messages import Message
+from tests.support.raw import Tab
 from tests.support.site import Browser, running
 
 pytestmark = pytest.mark.anyio
@@ -118,6 +119,18 @@ async def test_a_locked_profile_hides_the_others_from_every_page(browser: Browse
     for path in ("/profiles", "/-/records/profiles/new", "/-/records/profiles/2"):
         answer = await browser.get(path)
         assert (answer.status, "Acme" in answer.text) == (409, False), path
+
+
+async def test_a_page_of_another_profile_hears_nothing_while_one_is_locked(browser: Browser) -> None:
+    hidden = await work(browser, "Acme")
+    own = await work(browser, "Zebra")
+    await browser.post("/-/profile/lock")
+    async with Tab(browser.application, f"run={hidden}") as tab:
+        await tab.until(lambda tab: tab.ended)
+        assert (tab.frames, tab.closed) == ([], 4004)
+    async with Tab(browser.application, f"run={own}") as tab:
+        await browser.post("/-/notes", {"text": "heard", "_conversation": own})
+        await tab.until(lambda tab: tab.of("messages"))
 
 
 async def test_a_locked_profile_is_not_left_and_a_lock_ends_with_unlocking(browser: Browser) -> None:

@@ -37,6 +37,7 @@ from pipulate.ui.html import join
 from pipulate.ui.overrides import failure
 from pipulate.ui.story import Titles
 from pipulate.web.feed import Feed, Item
+from pipulate.web.profiles import refuse_others
 from pipulate.web.site import Site
 from pipulate.workflows.own import LiveView
 from pipulate.workflows.run import Run
@@ -118,6 +119,7 @@ class _Page:
         try:
             if self._run is not None:
                 view = await self._site.engine.view(self._run, self._who)
+                await self._site.db.read(refuse_others, self._site, self._who.actor, {"run": self._run})
                 if view.row.version > self._version:  # Who knows who did what the page has missed.
                     self._run_version, self._by_tab = max(self._run_version, view.row.version), None
                 self._app, self._workflow = view.row.app, self._site.titles_of(view.row.app)

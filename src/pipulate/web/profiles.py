@@ -67,13 +67,13 @@ def kept_apart(handler: Handler) -> Handler:
     async def answer(visit: Visit) -> Response:
         named = {name: text for name, text in visit.request.path_params.items() if name in _NAMED}
         if named:
-            await visit.site.db.read(_refuse_others, visit.site, visit.who.actor, named)
+            await visit.site.db.read(refuse_others, visit.site, visit.who.actor, named)
         return await handler(visit)
 
     return answer
 
 
-def _refuse_others(tx: Transaction, site: Site, user: str, named: Mapping[str, str]) -> None:
+def refuse_others(tx: Transaction, site: Site, user: str, named: Mapping[str, str]) -> None:
     """Refuse what belongs to another profile than the locked one, as if it were not there.
 
     Raises:

@@ -9,7 +9,7 @@ import pytest
 
 from pipulate import Workflow
 from pipulate.storage.ledger import RunRow
-from pipulate.ui.lists import AppLink, Runs, bin_page, found, home, landing, runs_part, state_words
+from pipulate.ui.lists import AppLink, Hit, Runs, bin_page, found, home, landing, runs_part, state_words
 from tests.unit.ui.test_html import EVIL, Parsed
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -89,10 +89,11 @@ def test_bin_offers_the_way_back_and_warns_before_the_way_out() -> None:
     assert "The bin is empty." in bin_page(listed(), NOW, 30)
 
 
-def test_search_finds_apps_runs_and_places() -> None:
-    made = found([APP], listed(row()), [AppLink("Bin", "", "/-/bin")], "x")
-    assert [value for name, value in Parsed(made).attributes if name == "href"] == ["/flow", "/flow/01", "/-/bin"]
-    assert "Nothing has “x” in its name." in found([], listed(), [], "x")
+def test_search_finds_apps_runs_records_and_places() -> None:
+    made = found([APP], listed(row()), [Hit("Tasks", "Milk", "/tasks/1")], [AppLink("Bin", "", "/-/bin")], "x")
+    addresses = [value for name, value in Parsed(made).attributes if name == "href"]
+    assert addresses == ["/flow", "/flow/01", "/tasks/1", "/-/bin"]
+    assert "Nothing has “x” in its name." in found([], listed(), [], [], "x")
 
 
 def test_no_text_becomes_markup() -> None:
@@ -100,6 +101,7 @@ def test_no_text_becomes_markup() -> None:
     runs = listed(row(key=EVIL, app=EVIL, updated_by=EVIL, open_step=EVIL), words=EVIL, older=EVIL)
     for made in (
         home([evil], runs, "ann", NOW), landing(evil, EVIL, EVIL, EVIL, runs, "ann", NOW, binned=1),
-        bin_page(runs, NOW, 30), found([evil], runs, [evil], EVIL), found([], listed(), [], EVIL),
+        bin_page(runs, NOW, 30), found([evil], runs, [Hit(EVIL, EVIL, EVIL)], [evil], EVIL),
+        found([], listed(), [], [], EVIL),
     ):  # fmt: skip
         assert "img" not in Parsed(made).tags
