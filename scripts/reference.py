@@ -196,6 +196,8 @@ MEND = {
     " the next free key.",
     "E005": "Ask in this order: `'finalized' in finalize_data`, then"
     " `value and state.get('_revert_target') != step_id`. Else show the form.",
+    "E006": "Write `prepare_insert_data(self, form)`, `prepare_update_data(self, form)` and `render_item(self, item)`;"
+    " see [the class style over a table](../how-to/write-a-crud-app-as-a-class.md).",
     "P001": "The message is Python's own, with the line. For a missing module, install it into the environment Pipulate"
     " runs in.",
     "P002": "Move what waits (a download, a model that is loaded) out of the top level of the file and into a step.",

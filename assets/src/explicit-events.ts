@@ -1,5 +1,5 @@
-// What servers ask for through HX-Trigger, and what is done then. `refreshProfileMenu` and `refreshAppMenu` need nothing
-// here: they bubble to the body, where `hx-trigger="... from:body"` hears them.
+// What servers ask for through HX-Trigger, and what is done then. The old host's pages heard
+// `refreshProfileMenu` and `refreshAppMenu` in elements of their own; here the menus themselves are asked for anew.
 
 import { runJsWidget } from "./explicit-frames";
 import { load } from "./explicit-libraries";
@@ -56,7 +56,23 @@ async function drawDiagram(target: HTMLElement, diagram: string): Promise<void> 
   }
 }
 
+/** Put what a menu has now in place of what it shows; the link to this page stays marked. */
+async function refreshMenu(address: string, part: string): Promise<void> {
+  const answer = await fetch(address);
+  const old = document.querySelector(`.bar-top ${part}`);
+  if (!answer.ok || !old) return;
+  const made = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(part);
+  if (!made) return;
+  for (const link of made.querySelectorAll("a")) {
+    if (link.getAttribute("href") === location.pathname) link.setAttribute("aria-current", "page");
+  }
+  old.replaceWith(made);
+  window.htmx.process(made);
+}
+
 export function startEvents(): void {
+  when("refreshAppMenu", () => void refreshMenu("/refresh-app-menu", "#apps-list"));
+  when("refreshProfileMenu", () => void refreshMenu("/refresh-profile-menu", '.menu-body:has(form[action="/-/profile"])'));
   when("runJavaScript", (detail) =>
     whenShown(text(detail, "targetId"), () =>
       runJsWidget(text(detail, "widgetId"), text(detail, "code"), text(detail, "targetId")),

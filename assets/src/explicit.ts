@@ -5,6 +5,7 @@ import { startEvents } from "./explicit-events";
 import { runJsWidget, startFrames } from "./explicit-frames";
 import { startRun } from "./explicit-run";
 import { startScripts } from "./explicit-scripts";
+import { startSort } from "./explicit-sort";
 import { startTyped } from "./explicit-typed";
 
 declare global {
@@ -20,3 +21,4 @@ startTyped();
 startEvents();
 startDrafts();
 startScripts();
+startSort();

@@ -19,6 +19,7 @@ from watchfiles import awatch
 from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
+from pipulate.crud import roles
 from pipulate.crud.engine import Records
 from pipulate.crud.fitting import fit_command
 from pipulate.crud.long import Long
@@ -32,7 +33,7 @@ from pipulate.jobs import scheduling
 from pipulate.jobs.engine import Place
 from pipulate.jobs.port import Jobs
 from pipulate.jobs.transact import TransactJobs
-from pipulate.plugins.host import PluginHost
+from pipulate.plugins.host import PluginHost, Table
 from pipulate.security.capability import Capability, open_capability, write_private
 from pipulate.security.who import Who
 from pipulate.settings import Settings
@@ -182,12 +183,8 @@ def build(
 
     def changed(modules: frozenset[str]) -> None:
         """Take the new table into use, on the thread that loaded it; tell the pages, on the loop."""
-        engine.catalog = {
-            name: plugin.workflow for name, plugin in plugins.table.by_app.items() if plugin.workflow is not None
-        }
-        records.resources = {
-            name: plugin.resource for name, plugin in plugins.table.by_app.items() if plugin.resource is not None
-        }
+        _take_apps(plugins.table, engine, records)
+        roles.take_in(db, clock, _roles_in(plugins.table), told=lambda news: on_loop(bus.publish, news))
         if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
             on_loop(bus.publish, AppsChanged(modules))
 
@@ -212,6 +209,7 @@ def build(
         tables=settings.state_tables,
         log_level=settings.log_level,
         said=lambda conversation, seq: on_loop(bus.publish, MessagesAdded(conversation, seq)),
+        changed=lambda change: on_loop(bus.publish, change),
     )
     plugins = PluginHost(
         settings.plugins, in_box, layout.state, limit_s=settings.import_limit_s, changed=changed,
@@ -246,6 +244,21 @@ def build(
     )
     application = Application(site, guard, layout, lock, hosts, loops)
     return application
+
+
+def _take_apps(table: Table, engine: Engine, records: Records) -> None:
+    """Hand the apps that are in use now to what works with them."""
+    apps = table.by_app.items()
+    engine.catalog = {name: plugin.workflow for name, plugin in apps if plugin.workflow is not None}
+    records.resources = {name: plugin.resource for name, plugin in apps if plugin.resource is not None}
+
+
+def _roles_in(table: Table) -> set[str]:
+    """Return the roles that apps name in their module, or on their class."""
+    on_classes = (getattr(getattr(each.app, "instance", None), "ROLES", ()) for each in table.plugins)
+    return {role for each in table.plugins for role in each.roles} | {
+        role for names in on_classes for role in roles.of_module(names)
+    }
 
 
 def _plugins_option(settings: Settings) -> str:

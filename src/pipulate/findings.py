@@ -12,6 +12,7 @@ CODES = {
     "E003": "The answer to a class-style form goes to the wrong place.",
     "E004": "A class-style `init` does not answer an empty key with `HX-Refresh`.",
     "E005": "A class-style step asks for its phases in the wrong order.",
+    "E006": "A class on `BaseCrud` lacks a hook.",
     "P001": "The file could not be imported.",
     "P002": "The import has not ended; the line it hangs on is shown.",
     "P003": "The server died while it imported this file, so the file was skipped.",

@@ -96,6 +96,8 @@ NAMES_FOR_PEOPLE = {
     "explicit/modules.py:": "says which generation a plugin's Step is of",
     "explicit/modules.py:Later.__init__": "a message",
     "explicit/modules.py:_Made.exec_module": "the name a module is imported under",
+    "explicit/own_tables.py:Tables.create": "by contract the class names the table, in words an author gives once",
+    "explicit/rows.py:remembering": "what a row says of itself when it is printed",
     "jobs/_worker.py:_answer": "a message",
     "jobs/processes.py:_loaded": "a message",
     "jobs/processes.py:_request": "names a function in the other process, within one call",

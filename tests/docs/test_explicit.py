@@ -158,7 +158,9 @@ def test_plugin_has_no_lint_but_annotations() -> None:
 def test_blocks_that_need_the_host_are_run_here() -> None:
     found = {name_of(page) for page in PAGES if blocks(page, "py")}
     found.remove("docs/reference/gallery.md")  # Made of apps in the box, which have tests of their own.
-    own_tests = {name_of(WRITE), "docs/how-to/long-work-in-a-class-style-plugin.md"}  # The second: test_long_work.py.
+    # The second and third: test_long_work.py, test_crud_style.py.
+    others = ("long-work-in-a-class-style-plugin", "write-a-crud-app-as-a-class")
+    own_tests = {name_of(WRITE), *(f"docs/how-to/{each}.md" for each in others)}
     assert found == own_tests, "`py` marks what only runs here"
 
 
@@ -236,11 +238,8 @@ def test_page_about_moving_quotes_the_plugin_as_it_is() -> None:
     [
         ("import no_such_module_at_all", "ModuleNotFoundError"),
         ("def f(:", "SyntaxError"),
-        (
-            "from server import BaseCrud\nclass Tasks(BaseCrud):\n    NAME, landing = 'tasks', None",
-            "NotImplementedError",
-        ),
-        ("import fastlite\nfastlite.database('x.db')", "NotImplementedError"),
+        ("import fastlite\nfastlite.database('x.db').q('select 1')", "NotImplementedError"),
+        ("import fastlite\nfastlite.database('x.db').t.Tasks.create(id=int)", "ConditionError"),
         ("class A:\n    NAME, landing = 'a', None\n    def __init__(self, mail): ...", "TypeError: __init__ asks for"),
         ("class A:\n    NAME, landing = 'a', None\n    def __init__(self, app): app.ws('/a')", "AttributeError"),
     ],
@@ -322,7 +321,11 @@ async def test_reference_has_every_module_of_the_old_host_with_its_names(tab: Tr
     for name in ("imports.crud", "crud", "config", "fastlite"):
         assert set(documented[name]) - {"False"} == set(modules[name]())
     for name in ("server", "common"):
-        assert {*documented[name], *documented["imports.crud"]} - {"False"} == set(modules[name]())
+        made = modules[name]()
+        more = {each for each in ("profiles", "roles", "tasks", "pipeline") if made["__getattr__"](each) is not None}
+        assert {*documented[name], *documented["imports.crud"]} - {"False"} == {*made, *more} - {"__getattr__"}
+        with pytest.raises(AttributeError):
+            made["__getattr__"]("customers")
 
 
 async def test_reference_has_the_usual_addresses(tab: Traveller) -> None:

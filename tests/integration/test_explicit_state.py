@@ -632,15 +632,19 @@ async def test_next_key_names_the_profile_that_was_chosen(desk: Desk, applicatio
     await browser.post("/select_profile", {"profile_id": made.id})
 
     async def job(plugin: Any, _: Any) -> Any:
-        return plugin.pip.generate_pipeline_key(plugin, "1"), plugin.pip.get_plugin_context(plugin), plugin.db
+        return (
+            plugin.pip.generate_pipeline_key(plugin, "1"),
+            plugin.pip.get_plugin_context(plugin),
+            plugin.db["last_profile_id"],
+        )
 
-    made_key, context, db = await desk.returned(job)
+    made_key, context, chosen = await desk.returned(job)
     await browser.post("/select_profile", {"profile_id": profiles.DEFAULT_ID})
     assert made_key[1] == "Big_Client-Work_Bench-"
     assert context == {
-        "plugin_name": "Work Bench", "internal_name": "bench", "profile_id": made.id, "profile_name": "Big Client"
+        "plugin_name": "Work Bench", "internal_name": "bench", "profile_id": "2", "profile_name": "Big Client"
     }  # fmt: skip
-    assert db is not None
+    assert chosen == "2"
 
 
 async def test_temporary_state_stays_out_of_the_journal(desk: Desk, key: str) -> None:

@@ -107,7 +107,7 @@ def loaded(settings: Any) -> Iterator[Table]:
         memory = layout.state if has_memory else Path(elsewhere)
         explicit = Explicit(
             lambda: _scratch(Path(elsewhere)), FileStore(Path(elsewhere) / "files"), SystemClock(),
-            stored=lambda _: None, said=lambda *_: None,
+            stored=lambda _: None, said=lambda *_: None, changed=lambda _: None,
         )  # fmt: skip
         host = PluginHost(
             settings.plugins, IN_BOX, memory, limit_s=settings.import_limit_s, changed=lambda _: None,

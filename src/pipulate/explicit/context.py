@@ -48,10 +48,13 @@ class Current:
         refusal: What the store refused, whatever the handler made of it.
         refused: Id of the run it was refused for.
         failure: Why something could not be stored at all, whatever the handler made of it.
-        filter: Column -> value, as the plugin asked the table to show.
+        filter: Column -> value, as the plugin asked the table of runs to show.
+        filters: The same of its own tables, by their names.
         is_over: Whether the request was answered; what goes on afterwards waits for nobody.
         is_page: Whether the answer is a page of its own, whose scripts wait for those of the page.
         nonce: Lets scripts of the plugin's own markup run in the page that asked.
+        number: What plugins know the profile by.
+        is_told: Whether the person wants a message of what they do to rows.
     """
 
     actor: str
@@ -69,9 +72,12 @@ class Current:
     refused: str | None = None
     failure: PipulateError | None = None
     filter: dict[str, Any] = field(default_factory=dict)
+    filters: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_over: bool = False
     is_page: bool = False
     nonce: str = ""
+    number: int = 1
+    is_told: bool = True
 
     def work_on(self, key: str) -> None:
         """Go over to another run; what was seen was seen of the one before."""

@@ -8,10 +8,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pipulate._clock import Clock
+from pipulate.events import RecordsChanged
 from pipulate.explicit.book import Book
 from pipulate.explicit.loading import ExplicitApp, construct, plugin_class
 from pipulate.explicit.longwork import LongWork
-from pipulate.explicit.modules import offer, old_host
+from pipulate.explicit.modules import for_fasthtml, offer, old_host
 from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
 from pipulate.storage.ledger import Written
@@ -35,6 +36,7 @@ class Explicit:
         *,
         stored: Callable[[Written], None],
         said: Callable[[str, int], None],
+        changed: Callable[[RecordsChanged], None],
         work: Callable[[Book], LongWork] | None = None,
         tables: bool = False,
         log_level: str = "info",
@@ -49,14 +51,15 @@ class Explicit:
             work: Makes what does the long work of plugins; None where none is done.
             tables: Whether each request logs the state of its run as a table.
             log_level: Least severe level that plugins' own lines are shown from.
+            changed: Told of every change of plugins' own tables, on the thread that made it.
             said: Told conversation and number of every new message, on the thread that wrote it.
         """
-        self._open_db, self._parts = open_db, (files, clock, stored, said)
+        self._open_db, self._parts = open_db, (files, clock, stored, said, changed)
         self._tables, self._log_level = tables, log_level
         self.work = work(Book(open_db(), files, clock, stored)) if work is not None else None
         self._lock = threading.Lock()
         self._host: Host | None = None
-        self._withdraw = offer(old_host(self.host))
+        self._withdraw = offer(old_host(self.host), lambda: for_fasthtml(self.host))
 
     def host(self) -> Host:
         """Return the host, made when it is first needed."""

@@ -20,15 +20,18 @@ from starlette.responses import JSONResponse, Response
 from pipulate._clock import Clock
 from pipulate._log import get_logger
 from pipulate._threads import Outcome
+from pipulate.events import RecordsChanged
 from pipulate.explicit import chain, logs, markup
 from pipulate.explicit.book import Book
 from pipulate.explicit.calls import Calls, without_headers
 from pipulate.explicit.context import CURRENT, Current, current
+from pipulate.explicit.keeping import Store
 from pipulate.explicit.kept import KeptAnswers
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.longwork import LongWork
 from pipulate.explicit.look import Chained
 from pipulate.explicit.messages import Speaker
+from pipulate.explicit.own_tables import Tables
 from pipulate.explicit.pip import Pipulate
 from pipulate.explicit.relay import Relay
 from pipulate.explicit.routes import Handler, Routes, SharedRoutes, arguments, find
@@ -70,6 +73,7 @@ class Host:
 
     Attributes:
         pip: The `pip` object.
+        tables: The tables of plugins, as the old host's own database had them.
         rt: Takes the routes that plugins register outside their class.
     """
 
@@ -80,6 +84,7 @@ class Host:
         clock: Clock,
         stored: Callable[[Written], None],
         said: Callable[[str, int], None],
+        changed: Callable[[RecordsChanged], None],
         *,
         work: LongWork | None = None,
         tables: bool = False,
@@ -94,8 +99,10 @@ class Host:
         self.rt = SharedRoutes(self._of_request)
         self._kept = KeptAnswers()
         self._last_opened: dict[str, str] = {}
-        table, dictionary = PipelineTable(self._book, clock), Dictionary(db)
-        self.pip = Pipulate(db, self._book, self._speaker, table, dictionary, work)
+        self._keeping = Store(db, clock, changed)
+        runs = PipelineTable(self._book, clock)
+        self.pip = Pipulate(db, self._book, self._speaker, runs, Dictionary(db), work)
+        self.tables = self.database()
         self._running: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self._loop = asyncio.new_event_loop()
@@ -109,7 +116,12 @@ class Host:
         return {
             "pipulate": pip, "pipulate_instance": pip, "pipeline": pip.table, "pipeline_table": pip.table,
             "db": pip.db, "db_dictlike": pip.db, "db_key_value_store": pip.db, "config": pip.get_config(),
+            "profiles_table_from_server": self.tables["profiles"],
         }  # fmt: skip
+
+    def database(self, *_: Any, **__: Any) -> Tables:
+        """Return the tables of plugins for one of them, whatever file it names; its filters are its own."""
+        return Tables(self._keeping, {"pipeline": self.pip.table})
 
     def took(self, app: ExplicitApp) -> None:
         """Take note of an app that was loaded, in place of the one of its module before."""

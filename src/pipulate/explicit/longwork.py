@@ -18,6 +18,7 @@ from pydantic_core import PydanticSerializationError
 
 from pipulate.errors import JobError, RunConflictError, RunLockedError, RunNotFoundError
 from pipulate.explicit import keys
+from pipulate.explicit import profiles as numbers
 from pipulate.explicit.book import FINALIZE, Book, StepLike
 from pipulate.explicit.context import CURRENT, Current, current
 from pipulate.explicit.loading import ExplicitApp
@@ -308,4 +309,5 @@ def _works_on(tx: Transaction, row: JobRow, app: ExplicitApp) -> Current:
     if run.deleted_at is not None:
         raise RunNotFoundError(run.key)
     profile = profiles.find(tx, run.profile) or Profile(profiles.DEFAULT_ID, profiles.DEFAULT_NAME)
-    return Current(row.owner, app.name, app.instance, profile, key=run.key, is_over=True)
+    number = numbers.number(tx, profile.id)
+    return Current(row.owner, app.name, app.instance, profile, key=run.key, is_over=True, number=number)

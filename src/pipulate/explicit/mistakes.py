@@ -1,4 +1,4 @@
-"""The five mistakes that keep class-style plugins from working, found in their source without running it.
+"""The six mistakes that keep class-style plugins from working, found in their source without running it.
 
 What cannot be told for certain counts as right: a name that leads nowhere, an element that is made elsewhere.
 """
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeGuard
 
+from pipulate.explicit.crud_mistakes import lacking
 from pipulate.explicit.source import (
     FINALIZE,
     Function,
@@ -59,7 +60,7 @@ def find(source: str, path: str) -> tuple[Finding, ...]:
     """
     try:
         plugin = plugin_in(source)
-        checks = (_no_load, _no_request, _wrong_target, _no_refresh, _wrong_order)
+        checks = (_no_load, _no_request, _wrong_target, _no_refresh, _wrong_order, _no_hooks)
         found = {each for check in checks for each in check(plugin)} if plugin is not None else set()
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # The last is what the parser says of deep nesting.
         return ()
@@ -476,6 +477,14 @@ def _asks_if_locked(scope: Scope, test: ast.expr) -> bool:
 def _is_denied(test: ast.expr) -> bool:
     """Tell whether a question is whether something is not so."""
     return any(isinstance(node, ast.Not | ast.NotIn | ast.Is) for node in ast.walk(test))
+
+
+# E006: a class over a table lacks a hook
+
+
+def _no_hooks(plugin: Plugin) -> _Found:
+    for line, message in lacking(plugin.tree):
+        yield line, "E006", message
 
 
 # Parts

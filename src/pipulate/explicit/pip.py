@@ -266,7 +266,7 @@ class Pipulate(Look):
         return {
             "plugin_name": keys.display_name(plugin) if plugin is not None else None,
             "internal_name": getattr(plugin, "name", None) if plugin is not None else None,
-            "profile_id": now.profile.id if now else profiles.DEFAULT_ID,
+            "profile_id": str(now.number if now else 1),
             "profile_name": self._profile_name(),
         }
 

@@ -66,7 +66,7 @@ class Dictionary:
         if name == KEY:
             return now.key if now is not None and now.key is not None else default
         if name == PROFILE and now is not None:
-            return now.profile.id
+            return str(now.number)
         stored = self._items()
         return stored.get(name, default)
 

@@ -40,6 +40,7 @@ class Plugin:
         state: Where it stands; `replaced` is an app in the box whose page address or name a file of the user has.
         app: The app in use, or None.
         findings: What is wrong with the file as it is now.
+        roles: The roles of the app in use; it is in the menu where one of them is on.
         is_old: Whether the app in use comes from the version of the file before, because the new one fails or hangs.
     """
 
@@ -48,6 +49,7 @@ class Plugin:
     app: App | None = None
     findings: tuple[Finding, ...] = ()
     is_old: bool = False
+    roles: tuple[str, ...] = ()
 
     @property
     def workflow(self) -> Workflow | None:
@@ -236,11 +238,12 @@ class PluginHost:
             old = self._found.get(file.path)
         if not loaded.findings:
             _log.info("plugin.loaded", file=file.name, app=loaded.app.name if loaded.app else None)
-            return Plugin(file, "loaded", loaded.app)
+            return Plugin(file, "loaded", loaded.app, roles=loaded.roles)
         for finding in loaded.findings:
             _log.warning("plugin.failed", file=file.name, code=finding.code, line=finding.line, reason=finding.message)
         kept = old.app if old else None
-        return Plugin(file, "failed", kept, loaded.findings, is_old=kept is not None)
+        named = old.roles if old else ()
+        return Plugin(file, "failed", kept, loaded.findings, is_old=kept is not None, roles=named)
 
     def _put(self, file: PluginFile, plugin: Plugin) -> None:
         with self._lock:

@@ -7,12 +7,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+from pipulate.crud import roles
 from pipulate.crud.resource import Resource, resources_in
 from pipulate.findings import Finding
 from pipulate.plugins.files import PluginFile
@@ -49,10 +50,12 @@ class Loaded:
     Attributes:
         app: Its app, or None.
         findings: Everything that is wrong; the app is usable only where there are none.
+        roles: The roles it names.
     """
 
     app: App | None
     findings: tuple[Finding, ...] = field(default=())
+    roles: tuple[str, ...] = ()
 
 
 def prepare_folder(folder: Path) -> None:
@@ -75,7 +78,8 @@ def load(file: PluginFile, read_class: ReadClass | None = None) -> Loaded:
     sys.modules[name] = module
     try:
         _run(module, file.path)
-        return _checked(module, file, read_class)
+        named = roles.of_module(vars(module).get("ROLES"))
+        return replace(_checked(module, file, read_class), roles=named)
     except BaseException as error:  # noqa: BLE001 - plugin border: a file can raise anything
         if sys.modules.get(name) is module:  # Else a newer version of the file has taken its place meanwhile.
             if before is not None:

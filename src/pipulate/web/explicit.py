@@ -16,13 +16,14 @@ from starlette.types import Receive, Scope, Send
 
 from pipulate.errors import RunConflictError, RunNotFoundError
 from pipulate.explicit import names
+from pipulate.explicit import profiles as numbers
 from pipulate.explicit.context import Current
 from pipulate.explicit.entry import Explicit
 from pipulate.explicit.host import Answered
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.routes import BadRequestError, PluginRoute, find
 from pipulate.plugins.host import Plugin
-from pipulate.storage import lookups, profiles
+from pipulate.storage import keyvalue, lookups, messages, profiles
 from pipulate.storage.database import Transaction
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.profiles import Profile
@@ -67,10 +68,12 @@ class PluginRoutes(BaseRoute):
 def _route(site: Site, method: str, path: str) -> tuple[ExplicitApp, PluginRoute, dict[str, str]] | None:
     module = path.split("/")[1]
     for plugin in site.plugins.table.plugins:
-        if not isinstance(plugin.app, ExplicitApp) or (path == f"/{module}" and module in site.plugins.table.by_module):
-            continue  # The page of an app keeps its frame, whatever the plugin registers under its name.
+        if not isinstance(plugin.app, ExplicitApp):
+            continue
         found = find(plugin.app.routes, method, path)
-        if found is not None:
+        is_page = path == f"/{module}" and module in site.plugins.table.by_module
+        if found is not None and not (is_page and "GET" in found[0].methods):
+            # The page of an app keeps its frame, whatever a plugin registers under its name to be looked at.
             return plugin.app, *found
     return None
 
@@ -248,7 +251,7 @@ async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Cur
     wanted = key if key is not None else _key_of_page(visit, app)
     seen, submit = sent.get("x-pipulate-seen", ""), sent.get("x-pipulate-submit", "")
     form = submit if visit.request.method == "POST" and _SUBMIT.fullmatch(submit) else None
-    profile, row, was_taken = await visit.site.db.read(
+    profile, number, is_told, row, was_taken = await visit.site.db.read(
         _asked, visit.who.actor, app.name, run if key is None and _RUN.fullmatch(run) else None, wanted, form
     )
     now = Current(
@@ -262,14 +265,17 @@ async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Cur
         submit=form,
         is_page=not visit.is_htmx,
         nonce=_nonce(visit),
+        number=number,
+        is_told=is_told,
     )
     return now, row, was_taken
 
 
 def _asked(
     tx: Transaction, actor: str, app: str, run: str | None, key: str | None, form: str | None
-) -> tuple[Profile, RunRow | None, bool]:
+) -> tuple[Profile, int, bool, RunRow | None, bool]:
     profile = profiles.find(tx, profiles.chosen(tx, actor))
+    number = numbers.number(tx, profile.id if profile is not None else profiles.DEFAULT_ID)
     row = None
     try:
         if run is not None:
@@ -281,7 +287,15 @@ def _asked(
     if row is not None and row.app != app:
         row = None
     was_taken = row is not None and form is not None and lookups.by_submit(tx, row.id, form) is not None
-    return profile or Profile(profiles.DEFAULT_ID, profiles.DEFAULT_NAME), row, was_taken
+    return profile or Profile(profiles.DEFAULT_ID, profiles.DEFAULT_NAME), number, _is_told(tx, actor), row, was_taken
+
+
+def _is_told(tx: Transaction, actor: str) -> bool:
+    """Tell whether a person wants messages of what they do to records."""
+    try:
+        return bool(keyvalue.get(tx, "user", actor, messages.WANTED) != messages.HIDDEN)
+    except KeyError:
+        return True
 
 
 def _key_of_page(visit: Visit, app: ExplicitApp) -> str | None:

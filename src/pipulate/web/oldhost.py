@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import re
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from urllib.parse import quote
@@ -11,8 +12,10 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from pipulate.explicit import profiles as numbers
 from pipulate.explicit.loading import ExplicitApp
-from pipulate.storage import lookups
+from pipulate.storage import lookups, profiles
+from pipulate.storage.database import Transaction
 from pipulate.ui.frame import apps_menu, profile_menu
 from pipulate.ui.html import body, head, html, input_, meta, raw, script, title
 from pipulate.web import desktop, explicit
@@ -34,9 +37,19 @@ async def redirect(visit: Visit) -> Response:
 
 async def select_profile(visit: Visit) -> Response:
     """Choose a profile."""
-    wanted = await visit.text("profile_id")
+    sent = await visit.text("profile_id")
+    wanted = await visit.site.db.read(_profile, sent)
+    if wanted is None:
+        raise HTTPException(404)
     await own_profiles.take(visit, wanted)
     return elsewhere(visit, visit.back())
+
+
+def _profile(tx: Transaction, sent: str) -> str | None:
+    """Return the profile that is meant: by its id, or by the number that plugins know it by."""
+    if profiles.find(tx, sent) is not None:
+        return sent
+    return numbers.ident(tx, int(sent)) if re.fullmatch(r"[0-9]{1,9}", sent) else None
 
 
 async def download_file(visit: Visit) -> Response:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Collection
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from pipulate._program import program
+from pipulate.crud import roles
 from pipulate.errors import BadKeyError, KeyTakenError, RunNotFoundError
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.plugins.host import Plugin
@@ -50,7 +52,7 @@ async def home(visit: Visit) -> Response:
     facts = await visit.facts(messages.general(visit.who.actor))
     page = await visit.site.db.read(lookups.listed, visit.who.actor, profile=facts.profile, limit=10)
     broken = [each.file.name for each in visit.site.plugins.table.plugins if each.state in BROKEN]
-    apps = visit.site.app_links(is_locked=facts.is_locked)
+    apps = visit.site.app_links(facts.roles, is_locked=facts.is_locked)
     content = home_page(apps, _runs(visit.site, page), visit.who.actor, visit.now, broken=broken)
     return await visit.page("Pipulate", content, facts=facts)
 
@@ -234,8 +236,8 @@ async def search(visit: Visit) -> Response:
     """Return what a few letters find: apps, runs, records, places."""
     words = visit.request.query_params.get("find", "").strip()[:200]
     folded = words.casefold()
-    page, is_locked = await visit.site.db.read(_found, visit.who.actor, words)
-    apps = [each for each in visit.site.app_links(is_locked=is_locked) if folded in each.title.casefold()][:10]
+    page, active, is_locked = await visit.site.db.read(_found, visit.who.actor, words)
+    apps = [each for each in visit.site.app_links(active, is_locked=is_locked) if folded in each.title.casefold()][:10]
     commands = [
         each for each in COMMANDS if folded in each.title.casefold() and not (is_locked and each.address == PROFILES)
     ]
@@ -244,9 +246,9 @@ async def search(visit: Visit) -> Response:
     return part(content) if visit.is_htmx else await visit.page("Search", content)
 
 
-def _found(tx: Transaction, actor: str, words: str) -> tuple[Page, bool]:
+def _found(tx: Transaction, actor: str, words: str) -> tuple[Page, Collection[str], bool]:
     page = lookups.listed(tx, actor, profile=profiles.chosen(tx, actor), words=words, limit=10)
-    return page, profiles.is_locked(tx, actor)
+    return page, roles.active(tx), profiles.is_locked(tx, actor)
 
 
 async def preview(visit: Visit) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from pipulate._clock import Clock
 from pipulate._version import __version__
+from pipulate.crud import roles
 from pipulate.crud.engine import Records
 from pipulate.crud.long import Long
 from pipulate.crud.resource import Resource
@@ -73,8 +74,8 @@ class Site:
     explicit: Explicit | None = None
     tables: TableCache = field(default_factory=TableCache)
 
-    def app_links(self, *, is_locked: bool = False) -> list[AppLink]:
-        """Return the apps that can be used, in the order of the menu; with a locked profile, without the profiles."""
+    def app_links(self, active: Collection[str], *, is_locked: bool = False) -> list[AppLink]:
+        """Return the apps of the roles that are on, in the order of the menu; in a locked profile without profiles."""
         links: list[tuple[float, AppLink]] = []
         is_after_line = False
         for each in self.plugins.table.plugins:
@@ -85,6 +86,8 @@ class Site:
                 continue
             if module in _HIDDEN and isinstance(app, ExplicitApp):
                 is_after_line = is_after_line or module == _LINE
+                continue
+            if not roles.is_shown(each.roles, active):
                 continue
             shows_line = is_after_line and bool(links)  # Nothing is parted from nothing.
             icon, order = (app.icon, app.order_in_menu) if isinstance(app, Workflow | Resource) else ("", 0)
@@ -150,6 +153,7 @@ class Facts:
     is_locked: bool
     messages: Sequence[Message]
     jobs: int
+    roles: Collection[str] = ()
 
 
 class Visit:
@@ -277,9 +281,9 @@ class Visit:
         if facts is None:
             return bare_frame(site, nonce)
         return Frame(
-            site.assets.addresses, nonce, site.app_links(is_locked=facts.is_locked), facts.profiles, facts.profile,
-            facts.theme, facts.density, facts.show_assistant, self.request.url.path, __version__, extras, own,
-            facts.jobs, facts.is_locked, facts.record_messages,
+            site.assets.addresses, nonce, site.app_links(facts.roles, is_locked=facts.is_locked), facts.profiles,
+            facts.profile, facts.theme, facts.density, facts.show_assistant, self.request.url.path, __version__, extras,
+            own, facts.jobs, facts.is_locked, facts.record_messages,
         )  # fmt: skip
 
     def packed(self, markup: Html, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -324,6 +328,7 @@ def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
         is_locked=is_locked,
         messages=messages.before(tx, conversation, limit=PANEL_MESSAGES, profile=only),
         jobs=jobs.active(tx, user),
+        roles=roles.active(tx),
     )
 
 

@@ -9,6 +9,8 @@ import pytest
 from pipulate import builtin
 from pipulate.cli.templates import filled
 from pipulate.explicit.mistakes import find
+from tests.support.crudstyle import ASKS as NAMES
+from tests.support.crudstyle import CUSTOMERS, NOTES, ROLES, TASKS
 from tests.support.explicit import BENCH, DIARY, SHAPES
 
 PLUGIN = filled("explicit", "audit")
@@ -377,3 +379,50 @@ def test_names_that_lead_back_to_themselves_are_followed_to_an_end() -> None:
         target = target if place else Div(target, target)
 """
     assert told(changed('        step_id = "step_01"\n', f'        step_id = "step_01"\n{loops}')) == []
+
+
+# E006: a class over a table lacks a hook
+
+
+HOOKS = """
+    def prepare_insert_data(self, form): return dict(form)
+    def prepare_update_data(self, form): return dict(form)
+    def render_item(self, item): return item.text
+"""
+OVER_A_TABLE = """
+from server import BaseCrud
+class Tasks(BaseCrud):{hooks}
+    note = 1
+class Page:
+    NAME = "tasks"
+    async def landing(self, request): ...
+"""
+
+
+@pytest.mark.parametrize("missing", ["prepare_insert_data", "prepare_update_data", "render_item"])
+def test_class_over_a_table_that_lacks_a_hook_is_found(missing: str) -> None:
+    hooks = "\n".join(line for line in HOOKS.splitlines() if missing not in line)
+    for base in ("BaseCrud", "crud.BaseCrud", "BaseApp"):
+        source = OVER_A_TABLE.format(hooks=hooks).replace("Tasks(BaseCrud)", f"Tasks({base})")
+        (found,) = find(source, "tasks.py")
+        assert (found.code, found.line) == ("E006", 3)
+        assert found.message.startswith(f"Tasks lacks {missing}. Write: prepare_insert_data(self, form)")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("class Page", "class More(Tasks): ...\nclass Page"),
+        ("def prepare_insert_data(self, form): return dict(form)", "async def insert_item(self, request): ..."),
+        ("def render_item(self, item): return item.text", "render_item = staticmethod(str)"),
+        ("class Tasks(BaseCrud):", "class Mixed(BaseCrud, FromElsewhere): ...\nclass Tasks(BaseCrud):"),
+    ],
+)
+def test_class_over_a_table_that_has_its_hooks_is_left_alone(old: str, new: str) -> None:
+    assert find(OVER_A_TABLE.format(hooks=HOOKS).replace(old, new, 1), "tasks.py") == ()
+
+
+@pytest.mark.parametrize("source", [TASKS, NOTES, CUSTOMERS, ROLES, NAMES])
+def test_apps_over_tables_as_they_exist_have_no_mistakes(source: str) -> None:
+    assert find(source, "app.py") == ()

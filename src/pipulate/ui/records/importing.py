@@ -109,7 +109,7 @@ def choose(resource: Resource[Any], address: str, most_mb: int, problem: str = "
                 input_(type="file", id="import-file", name="file", accept=".csv,.tsv,.txt,.json",
                        aria_describedby="import-file-help"),
                 small(f"CSV in any of the usual forms, TSV, or JSON with a list of objects; up to {most_mb:,} MB.",
-                      id="import-file-help"),
+                      id="import-file-help", class_="help"),
                 class_="field",
             ),
             div(
@@ -117,7 +117,7 @@ def choose(resource: Resource[Any], address: str, most_mb: int, problem: str = "
                 textarea(pasted, id="import-paste", name="paste", rows=8, dir="auto", spellcheck="false",
                          aria_describedby="import-paste-help"),
                 small(f"Copied from a spreadsheet, with its heading. The fields are: {fields}.",
-                      id="import-paste-help"),
+                      id="import-paste-help", class_="help"),
                 class_="field",
             ),
             div(
