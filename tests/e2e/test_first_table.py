@@ -46,7 +46,8 @@ def saved(ann: Person, text: str) -> None:
     """Save the file of the chores, and reload the page where it says that the app was updated."""
     save(ann.server.folder, "010_chores.py", text)
     expect(ann.page.get_by_text("This app was updated.")).to_be_visible()
-    ann.page.get_by_role("button", name="Reload").click()
+    with ann.page.expect_navigation():  # What is waited for next may be true of the old page already.
+        ann.page.get_by_role("button", name="Reload").click()
 
 
 def fit(ann: Person, said: str) -> None:
@@ -130,6 +131,7 @@ def test_tutorial_lets_the_table_grow_as_it_says(ann: Person) -> None:
     add(page, "Water the plants")
     saved(ann, f"{FIRST}\n\n{OVERDUE}")
     expect(page.locator("th", has_text="Overdue")).to_be_visible()
+    expect(page.locator("#records.is-live")).to_be_visible()
     cell(page, "Water the plants", "due").click()
     expect(page.locator(".cell-editor input[name=due]")).to_be_focused()
     page.keyboard.type("01012020")
