@@ -77,6 +77,15 @@ def add(page: Page, *titles: str) -> None:
         expect(page.locator("#add-row input[type=text]").first).to_have_value("")
 
 
+def delete(page: Page, at: Locator) -> None:
+    """Go to a cell, and press Delete there."""
+    at.click()
+    expect(page.locator(".cell-editor")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(at).to_be_focused()
+    page.keyboard.press("Delete")
+
+
 def shows(page: Page, *titles: str) -> None:
     expect(page.locator("#records-rows td.label")).to_have_text(list(titles))
 
@@ -140,9 +149,7 @@ def test_tutorial_lets_the_table_grow_as_it_says(ann: Person) -> None:
 
     saved(ann, f"{FIRST}\n\n{OVERDUE}\n\n{STAYS}")
     expect(page.locator("#records.is-live")).to_be_visible()
-    cell(page, "Water the plants").click()
-    page.keyboard.press("Escape")
-    page.keyboard.press("Delete")
+    delete(page, cell(page, "Water the plants"))
     expect(page.get_by_text("This is not done yet. Tick it before you delete it.").first).to_be_visible()
     shows(page, "Water the plants")
 
@@ -180,9 +187,7 @@ def test_tutorial_leads_from_tasks_to_projects_and_back(ann: Person) -> None:
     other = ann.tab()
     other.goto(f"{ann.server.address}/projects")
     expect(other.locator("#records.is-live")).to_be_visible()
-    cell(other, "Garden", "name").click()
-    other.keyboard.press("Escape")
-    other.keyboard.press("Delete")
+    delete(other, cell(other, "Garden", "name"))
     expect(page.locator("td[data-field=project]")).to_have_text("")
     other.get_by_role("button", name="Undo").click()
     expect(page.locator("td[data-field=project]")).to_have_text("Garden")
