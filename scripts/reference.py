@@ -210,10 +210,15 @@ MEND = {
     "P006": "Give one of the two another stored name. If it has runs already, let the other one change.",
     "P007": "Make the file readable for the user who runs Pipulate.",
     "P008": "Put each app into a file of its own. Importing an app from another file is fine.",
-    "R001": "Lower-case letters, digits and underscores; begins with a letter; at most 50 characters.",
-    "R002": "A pydantic model or a dataclass with at least one field.",
-    "R003": "What a step can ask for, a record can keep; but for files, and for choices that depend on a run.",
-    "R004": "The name is spelt as in the model; `toggle=` wants a bool.",
+    "R001": 'Give the resource a name such as `Resource("tasks", Task)`: lower-case letters, digits and underscores;'
+    " begins with a letter; at most 50 characters.",
+    "R002": "Hand in a pydantic model or a dataclass with at least one field, and the class itself: `Task` and not"
+    " `Task()`.",
+    "R003": "Use a type from [Fields](fields.md): all but `File`, `Choices` and `FieldsOf`, which need a run. A field"
+    " is called by lower-case letters, digits and underscores, and none of `id`, `profile`, `version`, `copy` and"
+    " `json`. `Link` goes with `int` or `int | None`.",
+    "R004": "Spell the name as the class does. `toggle=` names a field of type `bool`; a rule has parameters named as"
+    " fields are.",
     "T001": "Lower-case letters, digits and underscores; begins with a letter; at most 50 characters.",
     "T002": "Decorate the function that makes the table with `@report.table`.",
     "T003": "A filter has a type that a form can ask for and a default; `Tables` and `Profile` are handed in.",
@@ -262,8 +267,8 @@ $ pipulate plugins --check
 ```
 
 of which the second exits with 1 if there is any. A file with findings is disabled alone; if an earlier version of it
-was in use, that stays in use. A code keeps its meaning for ever. Those that begin with `R` are for tables of records,
-which no app can declare yet.
+was in use, that stays in use. A code keeps its meaning for ever. Those that begin with `R` are about
+[tables of records](records.md), those that begin with `W` about workflows, and those that begin with `P` about files.
 
 Codes that begin with `E` are common mistakes in class-style plugins. `--check` alone looks for them, in the source and
 without running it, and says only what it is sure of. They keep no file from being used.
@@ -341,7 +346,8 @@ prints the message and exits with 1; with `storage.in_use` it exits with 3.
 
 [[errors]]
 
-Codes that begin with `record.` are for tables of records, which no app can declare yet.
+Codes that begin with `record.` are about [tables of records](records.md). In a list the message stands at the cell, or
+in a line at the edge of the page, and the record is as it was.
 
 A mistake in the program itself has no code. It is shown as a page with an id, and the log has the details under the
 same id. So has a mistake in the code of a step (`run.step_failed`).
@@ -357,6 +363,7 @@ The tree, as Python sees it:
 _SHOWN = (
     errors.StorageError
     | errors.RunError
+    | errors.RecordError
     | errors.JobNotFoundError
     | errors.JobStatusError
     | errors.ScheduleRefusedError

@@ -473,8 +473,27 @@ async def test_hooks_look_at_changes_before_and_hear_of_them_after(world: World)
     assert (before.done, after.done) == (False, True)
 
 
+@pytest.mark.parametrize("moment", ["after_create", "after_change", "after_delete"])
+async def test_change_is_stored_and_said_to_be_although_what_follows_it_fails(
+    world: World, moment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = prepared(Resource("tasks", Task))
+
+    @getattr(tasks, moment)  # type: ignore[untyped-decorator]
+    def fails(change: Change[Task]) -> None:
+        raise RuntimeError("no mail today")
+
+    made = (await world.records.create(tasks, {"text": "A"}, HOME, ANN)).records[0]
+    done = await world.records.change(tasks, made.id, {"done": True}, ANN, seen=1)
+    assert done.records[0].values["done"]
+    assert (await world.records.delete(tasks, [made.id], ANN)).operation
+    said = capsys.readouterr().out
+    assert "record.hook_failed" in said
+    assert "no mail today" in said
+
+
 async def test_who_may_not_is_refused(world: World) -> None:
-    def may(user: str, action: str, record: Record | None) -> bool:
+    def may(user: str, action: str, record: Task | None) -> bool:
         return user == "ann" or action == "create"
 
     tasks = prepared(Resource("tasks", Task, may=may))
@@ -485,6 +504,21 @@ async def test_who_may_not_is_refused(world: World) -> None:
         with pytest.raises(RecordRefusedError):
             await refused
     await world.records.change(tasks, made.id, {"text": "B"}, ANN, seen=1)
+
+
+async def test_what_says_who_may_gets_the_record_as_it_was_declared(world: World) -> None:
+    asked: list[tuple[str, Task | None]] = []
+
+    def may(user: str, action: str, record: Task | None) -> bool:
+        asked.append((action, record))
+        return True
+
+    tasks = prepared(Resource("tasks", Task, may=may))
+    made = (await world.records.create(tasks, {"text": "A"}, HOME, ANN)).records[0]
+    await world.records.change(tasks, made.id, {"done": True}, ANN, seen=1)
+    await world.records.delete(tasks, [made.id], ANN)
+    task = Task(text="A")
+    assert asked == [("create", None), ("change", task), ("delete", task.model_copy(update={"done": True}))]
 
 
 async def test_whoever_listens_hears_of_every_change_once_it_is_stored(world: World) -> None:

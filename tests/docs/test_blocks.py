@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_examples import EvalExample, find_examples
 
-from pipulate import Report, Workflow
+from pipulate import Report, Resource, Workflow
 from tests.docs.pages import PAGES, blocks, files, name_of
 
 WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
@@ -22,7 +22,9 @@ def test_page_runs_from_top_to_bottom(page: Path, eval_example: EvalExample) -> 
     known: dict[str, Any] = {}
     for example in find_examples(page):
         known |= eval_example.run_print_check(example, module_globals=known)
-    assert [finding for app in known.values() if isinstance(app, Report | Workflow) for finding in app.prepare()] == []
+    assert [
+        finding for app in known.values() if isinstance(app, Report | Resource | Workflow) for finding in app.prepare()
+    ] == []
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)

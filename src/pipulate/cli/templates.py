@@ -1,4 +1,4 @@
-"""What `pipulate new plugin` writes, by style. `$name`, `$title` and `$kind` are filled in."""
+"""What `pipulate new` writes. `$name`, `$title` and `$kind` are filled in."""
 
 from __future__ import annotations
 
@@ -241,12 +241,59 @@ class $kind:
         return pip.rebuild(self.app_name, self.steps)
 '''
 
+_TABLE = '''"""$title: say here what it keeps."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel
+
+from pipulate import Resource, TextArea
+
+
+class Record(BaseModel):
+    """One record: each field is a column of the list.
+
+    Attributes:
+        due: Leave it empty where there is no hurry.
+    """
+
+    name: str
+    due: date | None = None
+    notes: Annotated[str, TextArea(rows=3)] = ""
+    done: bool = False
+
+
+records = Resource(
+    "$name",
+    Record,
+    title="$title",
+    description="One sentence about what it keeps.",
+    toggle="done",
+)
+
+
+@records.column("overdue")
+def overdue(record: Record) -> bool:
+    """Work out a column that nobody types."""
+    return record.due is not None and not record.done and record.due < date.today()
+'''
+
 STYLES = {"declarative": _DECLARATIVE, "explicit": _EXPLICIT}
 """Style -> its template; the first one is what is written where none is named."""
 
 
 def filled(style: str, name: str) -> str:
     """Return a plugin of a style, ready to be saved."""
+    return _filled(STYLES[style], name)
+
+
+def filled_table(name: str) -> str:
+    """Return a plugin with a table of records, ready to be saved."""
+    return _filled(_TABLE, name)
+
+
+def _filled(template: str, name: str) -> str:
     title = name.replace("_", " ").strip().capitalize()
     kind = "".join(part.capitalize() for part in name.split("_")) + "Workflow"
-    return Template(STYLES[style]).substitute(name=name, title=title, kind=kind)
+    return Template(template).substitute(name=name, title=title, kind=kind)

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
+from pipulate._log import get_logger
 from pipulate.crud import fitting, writing
 from pipulate.crud.change import Change
 from pipulate.crud.checking import check, tried
@@ -38,6 +39,7 @@ from pipulate.storage.records.rows import Operation, Record, Values
 from pipulate.storage.records.shape import Shape
 
 T = TypeVar("T")
+_log = get_logger()
 
 CREATE: Final = "create"
 CHANGE: Final = "change"
@@ -522,10 +524,10 @@ class Records:
         """
         action = moment.partition("_")[2]
         may = resource.may
-        if may is not None and not await self._apart(lambda: may(who.actor, action, before)):
+        was = resource.typed(before.values) if before is not None else None
+        if may is not None and not await self._apart(lambda: may(who.actor, action, was)):
             raise RecordRefusedError("You may not do this.")
         for hook in resource.hooks[moment]:
-            was = resource.typed(before.values) if before is not None else None
             is_now = resource.typed(values) if values is not None else None
             change = Change(before.id if before else None, was, is_now, profile, who.actor)
             try:
@@ -542,14 +544,17 @@ class Records:
     async def _told(
         self, moment: Moment, resource: Resource[Any], changed: Sequence[tuple[Record | None, Record | None]], who: Who
     ) -> None:
-        """Tell the app of what was done."""
+        """Tell the app of what was done; what its functions fail at is for the log."""
         for hook in resource.hooks[moment]:
             for before, after in changed:
                 one = after or before
                 assert one is not None  # noqa: S101 - one of them is there
                 was = resource.typed(before.values) if before is not None else None
                 is_now = resource.typed(after.values) if after is not None else None
-                await self._called(hook, Change(one.id, was, is_now, one.profile, who.actor))
+                try:
+                    await self._called(hook, Change(one.id, was, is_now, one.profile, who.actor))
+                except Exception:  # noqa: BLE001 - plugin border: it is stored; an error would say that it is not
+                    _log.exception("record.hook_failed", resource=resource.name, record=one.id, moment=moment)
 
     async def _called(self, hook: Callable[..., Any], change: Change[Any]) -> Any:
         if asyncio.iscoroutinefunction(hook):

@@ -7,14 +7,14 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Generic, Literal, TypeVar, get_type_hints
+from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, create_model
 
 from pipulate.crud.change import Change
 from pipulate.fields import RANGES, FormField, UnsupportedTypeError, WrongHintError, describe, label_of, split
 from pipulate.fields.docstrings import docs
-from pipulate.fields.hints import Choices, FieldsOf, Link
+from pipulate.fields.hints import Choices, FieldsOf, Link, OnDelete
 from pipulate.findings import Finding, at
 from pipulate.storage.records.shape import NAME, Column, Kind, Shape
 
@@ -104,7 +104,8 @@ class Resource(Generic[M]):
             sort: Field, or fields, the list is sorted by at first, with "-" in front for the other way round; where it
                 is left out, people put the records in order themselves.
             per_profile: Whether each record belongs to the profile that was chosen when it was made.
-            may: Function of the user, what they want to do, and the record or None; it tells whether they may.
+            may: Function of the user, what they want to do ("create", "change" or "delete"), and the record as it is
+                or None; it tells whether they may.
         """
         self.name, self.declared = name, model
         self.title, self.description = title or label_of(name), description
@@ -240,7 +241,7 @@ class Resource(Generic[M]):
         link = next((each for each in hints if isinstance(each, Link)), None)
         if link is not None:
             self.links[field.name] = link
-            return Column(field.name, "link", link.to, link.on_delete)
+            return _link_column(field, link)
         if field.widget in _MANY:
             return Column(field.name, "json")
         if getattr(bare, "__name__", "") == "Decimal":
@@ -286,6 +287,15 @@ def resources_in(namespace: Mapping[str, Any]) -> Iterator[Resource[Any]]:
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _link_column(field: FormField, link: Link) -> Column:
+    known = get_args(OnDelete)
+    if link.on_delete not in known:
+        raise ValueError(f"on_delete={link.on_delete!r} is none of {', '.join(map(repr, known))}")
+    if link.on_delete == "clear" and not field.optional:
+        raise ValueError("on_delete='clear' needs a field that may be empty, such as int | None")
+    return Column(field.name, "link", link.to, link.on_delete)
 
 
 def _kind_of_options(field: FormField) -> Kind:

@@ -122,6 +122,9 @@ class Choices:
     of: Callable[[Run], Iterable[Any]]
 
 
+OnDelete = Literal["protect", "cascade", "clear"]
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """Leads from a record to one of another resource: `Annotated[int | None, Link("customers")]`.
@@ -133,7 +136,7 @@ class Link:
     """
 
     to: str
-    on_delete: Literal["protect", "cascade", "clear"] = "protect"
+    on_delete: OnDelete = "protect"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,28 @@ def test_model_that_is_none_is_found(model: Any) -> None:
     assert codes(Resource("tasks", model)) == ["R002"]
 
 
+class Emptied(BaseModel):
+    """Is to be emptied, and cannot be."""
+
+    customer: Annotated[int, Link("customers", on_delete="clear")]
+
+
+class Misspelt(BaseModel):
+    """Says nothing that is known."""
+
+    customer: Annotated[int | None, Link("customers", on_delete="Clear")] = None
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [(Emptied, "on_delete='clear' needs a field that may be empty"), (Misspelt, "on_delete='Clear' is none of")],
+)
+def test_link_that_could_not_do_what_it_says_is_found(model: type[BaseModel], words: str) -> None:
+    (finding,) = Resource("tasks", model).prepare()
+    assert finding.code == "R003"
+    assert words in finding.message
+
+
 class OfARun(BaseModel):
     """Depends on a run."""
 
