@@ -615,3 +615,39 @@ async def test_pages_are_in_order_and_add_up_whatever_is_done_meanwhile(world: W
     ]
     assert [each for page in pages for each in page] == list(whole.records)
     assert len(whole.records) == whole.total
+
+
+async def test_who_may_not_do_something_can_do_it_by_no_other_door(world: World) -> None:
+    """Restoring, erasing, moving and taking back are asked for as adding, changing and deleting are."""
+    asked: list[tuple[str, str | None]] = []
+    refused: set[str] = set()
+
+    def may(user: str, action: str, task: Task | None) -> bool:
+        asked.append((action, task.text if task is not None else None))
+        return action not in refused
+
+    tasks = prepared(Resource("tasks", Task, may=may))
+    records = world.another(tasks, world.customers)
+    one, other = [(await records.create(tasks, {"text": text}, HOME, ANN)).records[0] for text in "ab"]
+    gone = await records.delete(tasks, [one.id], ANN)
+    refused |= {"restore", "erase", "move", "undo"}
+    for door in (
+        records.restore(tasks, [one.id], BEN),
+        records.erase(tasks, [one.id], BEN),
+        records.move(tasks, other.id, other.id, BEN, after=True),
+        records.undo(tasks, gone.operation, BEN),
+    ):
+        with pytest.raises(RecordRefusedError):
+            await door
+    assert asked[-4:] == [("restore", "a"), ("erase", "a"), ("move", "b"), ("undo", None)]
+    assert (await records.find(tasks, one.id, deleted=True)).deleted_at is not None
+
+
+async def test_table_that_holds_nothing_takes_the_fields_that_are_declared_now(world: World) -> None:
+    await world.texts()
+    another = prepared(Resource("tasks", Customer))
+    records = world.another(another)
+    assert (await records.page(another, Query(), limit=1)).total == 0
+    await records.create(another, {"name": "Acme"}, HOME, ANN)
+    with pytest.raises(TableDiffersError):
+        await world.another().page(prepared(Resource("tasks", Task)), Query(), limit=1)

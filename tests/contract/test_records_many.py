@@ -231,3 +231,19 @@ async def test_link_to_a_record_of_another_profile_is_told_in_a_trial_too(shop: 
     taking = Taking(shop.tasks, HOME, ANN, "skip", is_trial=True)
     report = await take_in(shop.records, taking, lines)
     assert [(each.row, each.field) for each in report.problems] == [(2, "customer"), (3, "customer")]
+
+
+async def test_app_is_told_of_each_of_many_once_it_is_stored(shop: Shop) -> None:
+    told: list[tuple[str, str | None, str | None]] = []
+
+    def take_down(change: Change[Product], what: str) -> None:
+        was, is_now = change.before, change.after
+        told.append((what, was.name if was else None, is_now.name if is_now else None))
+
+    shop.products.after_create(lambda change: take_down(change, "created"))
+    shop.products.after_change(lambda change: take_down(change, "changed"))
+    await shop.taken(row("a", "First"), row("b", "x"), row("c", "Third"))
+    assert told == [("created", None, "First"), ("created", None, "Third")]
+    await shop.taken(row("a", "Other"), row("c", "Third"))
+    await change_all(shop.records, shop.products, [1, 2], {"name": "Same"}, ANN)
+    assert told[2:] == [("changed", "First", "Other"), ("changed", "Other", "Same"), ("changed", "Third", "Same")]

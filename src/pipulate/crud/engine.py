@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pipulate._clock import Clock, to_text
@@ -46,10 +47,12 @@ CHANGE: Final = "change"
 DELETE: Final = "delete"
 RESTORE: Final = "restore"
 MOVE: Final = "move"
+ERASE: Final = "erase"
 
 _AT_ONCE: Final = 1_000
 """Records changed in one transaction; what is more is done in several, so that others get a turn."""
 
+_NOT_ALLOWED: Final = "You may not do this."
 _TRIES: Final = 5
 
 
@@ -113,9 +116,14 @@ class Records:
             await self._db.write(catalog.make, resource.shape, at, is_postgres=self._db.name == "postgresql")
             stored = await self._db.read(catalog.stored, resource.name)
         assert stored is not None  # noqa: S101 - it was just made
-        if difference := catalog.difference(stored, resource.shape):
+        if (difference := catalog.difference(stored, resource.shape)) and not await self._made_anew(resource):
             raise TableDiffersError(resource.name, fitting.in_words(difference), self.command(resource.name))
         self._fitting.add(resource)
+
+    async def _made_anew(self, resource: Resource[Any]) -> bool:
+        """Give a table that holds nothing the fields that are declared; tell whether it held nothing."""
+        at, is_postgres = to_text(self._clock.now()), self._db.name == "postgresql"
+        return await self._db.write(catalog.make_anew, resource.shape, at, is_postgres=is_postgres)
 
     async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
         """Return a part of the list that a query asks for, and how long the list is."""
@@ -221,7 +229,7 @@ class Records:
             done.records.append(rows.find(tx, resource.shape, number))
 
         outcome = await self._do(resource, CREATE, who, unit)
-        await self._told("after_create", resource, [(None, each) for each in outcome.records], who)
+        await self.told("after_create", resource, [(None, each) for each in outcome.records], who)
         return outcome
 
     async def change(
@@ -249,11 +257,11 @@ class Records:
             if (stands := await self._db.read(writing.conflict, resource.shape, before, seen, given)) is not None:
                 raise stands
             values = await self._asked("before_change", resource, before, values, before.profile, who)
-            outcome = await self._do(resource, CHANGE, who, _changing(resource, before, values))
+            outcome = await self._do(resource, CHANGE, who, writing.changing(resource, before, values))
             if outcome.kept:
                 continue  # Somebody was faster; look again at what it has become.
             changed = [(before, each) for each in outcome.records]
-            await self._told("after_change", resource, changed, who)
+            await self.told("after_change", resource, changed, who)
             return outcome if changed else Outcome("", [before])
         raise RecordRefusedError("This record is changed so often just now that nothing could be saved. Try again.")
 
@@ -275,7 +283,7 @@ class Records:
             writing.put_into_bin(tx, resource.shape, operation, now, titles, done)
 
         outcome = await self._do(resource, DELETE, who, unit)
-        await self._told("after_delete", resource, [(each, None) for each in there], who)
+        await self.told("after_delete", resource, [(each, None) for each in there], who)
         return outcome
 
     async def restore(self, resource: Resource[Any], records: Sequence[int], who: Who) -> Outcome:
@@ -285,6 +293,7 @@ class Records:
             RecordTakenError: If another record has the key of one by now; none is restored then.
         """
         await self.ready(resource)
+        await self._allowed(resource, RESTORE, records, who)
 
         def unit(tx: Transaction, operation: Operation, done: Done) -> None:
             for each in rows.find_all(tx, resource.shape, records, deleted=True):
@@ -301,6 +310,7 @@ class Records:
             RecordRefusedError: If none of them can be, because something that is left belongs to it.
         """
         await self.ready(resource)
+        await self._allowed(resource, ERASE, records, who)
 
         def unit(tx: Transaction) -> int:
             there = [each for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
@@ -319,6 +329,7 @@ class Records:
             RecordNotFoundError: If there is no such record, or the other is of another profile.
         """
         await self.ready(resource)
+        await self._allowed(resource, MOVE, [record], who)
 
         def unit(tx: Transaction, operation: Operation, done: Done) -> None:
             moved = rows.find(tx, resource.shape, record)
@@ -360,6 +371,7 @@ class Records:
             RecordTakenError: If another record has the key by now.
         """
         await self.ready(resource)
+        await self._allowed(resource, "undo", [], who)
         made = made or self.operation(who)
         row = await self._db.read(operations.find, resource.shape, operation)
         if row is None or row.undone not in (None, made.id):
@@ -514,6 +526,20 @@ class Records:
             return result
         return call()
 
+    async def _allowed(self, resource: Resource[Any], action: str, records: Sequence[int], who: Who) -> None:
+        """Ask the app whether somebody may do something to records, or, where there are none, at all.
+
+        Raises:
+            RecordRefusedError: If they may not.
+        """
+        may = resource.may
+        if may is None:
+            return
+        there = await self._db.read(rows.find_all, resource.shape, records, deleted=True)
+        for one in [resource.typed(each.values) for each in there] if records else [None]:
+            if not await self._apart(partial(may, who.actor, action, one)):
+                raise RecordRefusedError(_NOT_ALLOWED)
+
     async def _asked(
         self, moment: Moment, resource: Resource[Any], before: Record | None, values: Any, profile: str | None, who: Who
     ) -> Any:
@@ -526,7 +552,7 @@ class Records:
         may = resource.may
         was = resource.typed(before.values) if before is not None else None
         if may is not None and not await self._apart(lambda: may(who.actor, action, was)):
-            raise RecordRefusedError("You may not do this.")
+            raise RecordRefusedError(_NOT_ALLOWED)
         for hook in resource.hooks[moment]:
             is_now = resource.typed(values) if values is not None else None
             change = Change(before.id if before else None, was, is_now, profile, who.actor)
@@ -541,7 +567,7 @@ class Records:
                 values = await self._checked(resource, given)
         return values
 
-    async def _told(
+    async def told(
         self, moment: Moment, resource: Resource[Any], changed: Sequence[tuple[Record | None, Record | None]], who: Who
     ) -> None:
         """Tell the app of what was done; what its functions fail at is for the log."""
@@ -565,21 +591,3 @@ class Records:
 def _listing(tx: Transaction, shape: Shape, query: Query, limit: int, offset: int) -> Listing:
     found = queries.page(tx, shape, query, limit=limit, offset=offset)
     return Listing(found, queries.count(tx, shape, query), catalog.version(tx, shape.name))
-
-
-def _changing(
-    resource: Resource[Any], before: Record, values: Values
-) -> Callable[[Transaction, Operation, Done], None]:
-    def unit(tx: Transaction, operation: Operation, done: Done) -> None:
-        now = rows.find(tx, resource.shape, before.id)
-        if now.version != before.version:
-            done.kept = 1
-            return
-        writing.refuse_taken(tx, resource.shape, values, now.profile, now.id)
-        writing.refuse_dangling(tx, resource.shape, values, now.profile)
-        found = writing.found_by(resource.shape, resource.search, values)
-        changed = rows.change(tx, resource.shape, operation, now, values, found)
-        if changed is not None:
-            done.records.append(changed)
-
-    return unit

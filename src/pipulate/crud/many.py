@@ -177,7 +177,11 @@ async def write(
             operations.describe(tx, operation, {"upto": upto, "report": told.as_json()})
         return told
 
-    _, told = await records.written(resource, unit, who)
+    done, told = await records.written(resource, unit, who)
+    before = {row.before.id: row.before for row in checked if row.before is not None}
+    await records.told("after_create", resource, [(None, each) for each in done.records if each.id not in before], who)
+    changed = [(before[each.id], each) for each in done.records if each.id in before]
+    await records.told("after_change", resource, changed, who)
     return told
 
 
@@ -224,9 +228,14 @@ def _one(
     writing.refuse_dangling(tx, shape, row.values, owner)
     found = writing.found_by(shape, resource.search, row.values)
     if row.before is not None:
-        return 0, int(rows.change(tx, shape, operation, row.before, row.values, found) is not None)
+        changed = rows.change(tx, shape, operation, row.before, row.values, found)
+        if changed is not None and resource.hooks["after_change"]:
+            done.records.append(changed)
+        return 0, int(changed is not None)
     place = rows.last_place(tx, shape, owner)
-    rows.add(tx, shape, operation, row.values, found, profile=owner, place=place)
+    added = rows.add(tx, shape, operation, row.values, found, profile=owner, place=place)
+    if resource.hooks["after_create"]:
+        done.records.append(rows.find(tx, shape, added))
     return 1, 0
 
 

@@ -218,7 +218,9 @@ class Resource(Generic[M]):
             return findings
         texts = [each.name for each in self.fields if each.kind in ("text", "long", "email", "url")]
         self.label = self.label or (texts[0] if texts else self.fields[0].name)
-        self.search = self.search or tuple(each.name for each in self.fields if each.kind not in ("bool", "secret"))
+        self.search = self.search or tuple(
+            each.name for each in self.fields if each.kind not in ("bool", "secret") and not each.to
+        )
         self.columns = self.columns or (*(each.name for each in self.fields), *self.computed)
         findings += self._check_names()
         if not findings:

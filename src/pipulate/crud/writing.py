@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pipulate.crud.resource import Resource
 from pipulate.errors import (
     InvalidAnswersError,
     RecordConflictError,
@@ -277,3 +278,21 @@ def as_it_was(tx: Transaction, shape: Shape, record: int, version: int) -> Value
     if not 1 <= version <= (events[0].version if events else 0):
         raise RecordNotFoundError(shape.name, record)
     return {name: values[name] for name in shape.by_name if name in values}
+
+
+def changing(resource: Resource[Any], before: Record, values: Values) -> Callable[[Transaction, Operation, Done], None]:
+    """Return what gives a record other values, where nobody has changed it since."""
+
+    def unit(tx: Transaction, operation: Operation, done: Done) -> None:
+        now = rows.find(tx, resource.shape, before.id)
+        if now.version != before.version:
+            done.kept = 1
+            return
+        refuse_taken(tx, resource.shape, values, now.profile, now.id)
+        refuse_dangling(tx, resource.shape, values, now.profile)
+        found = found_by(resource.shape, resource.search, values)
+        changed = rows.change(tx, resource.shape, operation, now, values, found)
+        if changed is not None:
+            done.records.append(changed)
+
+    return unit

@@ -33,7 +33,7 @@ def test_resource_knows_its_fields_its_table_and_what_names_a_record() -> None:
     assert [(each.kind, each.to, each.on_delete) for each in tasks.shape.columns] == [
         ("text", "", ""), ("flag", "", ""), ("link", "customers", "cascade"), ("json", "", ""),
     ]  # fmt: skip
-    assert (tasks.title, tasks.label, tasks.search) == ("Tasks", "text", ("text", "customer"))
+    assert (tasks.title, tasks.label, tasks.search) == ("Tasks", "text", ("text",))
     assert tasks.label_of({"text": " A "}) == "A"
 
 

@@ -62,6 +62,16 @@ def make(tx: Transaction, shape: Shape, at: str, *, is_postgres: bool) -> None:
             tx.run(statement)
 
 
+def make_anew(tx: Transaction, shape: Shape, at: str, *, is_postgres: bool) -> bool:
+    """Give a table that holds no record, in the bin neither, other columns; False, and nothing done, where it does."""
+    if tx.one(f"SELECT 1 FROM {shape.table} LIMIT 1") is not None:  # noqa: S608 - a checked name
+        return False
+    tx.run(f"DROP TABLE {shape.table}")
+    tx.run("DELETE FROM record_tables WHERE name = :name", name=shape.name)
+    make(tx, shape, at, is_postgres=is_postgres)
+    return True
+
+
 def difference(stored: Shape, declared: Shape) -> Difference:
     """Return what is to be done to the stored table, so that it is as declared."""
     both = [name for name in declared.by_name if name in stored.by_name]
