@@ -15,7 +15,7 @@ WIDE_EXCEPTS = {
     "_log.py:_Bridge.emit": "what a library logs must not stop what it does",
     "_threads.py:Threads.run.task": "handed to whoever waits",
     "app.py:build": "lets go of the folder, and raises again",
-    "crud/engine.py:Records._told": "plugin border: what follows a change that is stored",
+    "crud/engine.py:Records.told": "plugin border: what follows a change that is stored",
     "crud/exporting.py:_of_author": "plugin border: one cell that fails leaves the others as they are",
     "ui/records/cells.py:drawn": "plugin border: one cell that fails leaves the others as they are",
     "plugins/loading.py:_text_of": "plugin border",
