@@ -253,6 +253,15 @@ def test_two_tabs_that_edit_one_cell_lose_nothing_and_theirs_can_be_taken(table:
     shows(table, "Theirs")
 
 
+def test_click_elsewhere_decides_no_conflict(table: Page, ann: Person) -> None:
+    other = in_conflict(table, ann)
+    other.locator("h1").click()
+    expect(other.locator(".record-conflict")).to_be_visible()
+    opened(table, ann.server)
+    shows(table, "Theirs")
+    expect(other.locator(".cell-editor input[name=title]")).to_have_value("Mine")
+
+
 def test_two_tabs_that_edit_different_fields_of_a_row_are_both_right(table: Page, ann: Person) -> None:
     add(table, "Milk")
     other = opened(ann.tab(), ann.server)
