@@ -21,7 +21,7 @@ def fits(page: Page) -> bool:
 def test_import_with_bad_rows_is_mapped_checked_taken_and_undone(ann: Person, tmp_path: Path) -> None:
     page = ann.page
     page.goto(f"{ann.server.address}/products")
-    page.get_by_role("link", name="Import").click()
+    page.get_by_role("link", name="Import", exact=True).click()
     page.get_by_label("Or paste a table").fill(PASTED)
     page.get_by_role("button", name="Next").click()
     column = page.get_by_role("combobox", name="what it is")
@@ -42,7 +42,7 @@ def test_import_with_bad_rows_is_mapped_checked_taken_and_undone(ann: Person, tm
 
     mended = tmp_path / "mended.csv"
     mended.write_text("sku;name;price\na;Apricot;3\nb;Berry;2\nc;Cherry;1,25\n")
-    page.get_by_role("link", name="Import").click()
+    page.get_by_role("link", name="Import", exact=True).click()
     page.get_by_label("File").set_input_files(mended)
     page.get_by_role("button", name="Next").click()
     page.get_by_label("change that record").check()

@@ -101,7 +101,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 NEEDED = (
     "code-editor.css", "code-editor.js", "code.css", "code.js", "drawing.js", "fields.css", "fields.js", "frame.js",
-    "upload.js",
+    "records.css", "records.js", "reports.css", "reports.js", "upload.js",
 )  # fmt: skip
 """What a page fetches only where it shows something that needs it."""
 

@@ -222,7 +222,8 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
     connection.commit()
     connection.close()
     with monkeypatch.context() as patched:
-        patched.setattr(stored_tables, "TABLES", (*stored_tables.GONE, *stored_tables.TABLES))
+        there = [each for each in stored_tables.TABLES if each != "report_files"]  # That came later.
+        patched.setattr(stored_tables, "TABLES", (*stored_tables.GONE, *there))
         with reading_sqlite(layout.database) as (source, _):
             backup(source, FileStore(layout.files), saved, CLOCK)
     archive = Archive(saved)
