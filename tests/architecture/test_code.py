@@ -17,6 +17,7 @@ WIDE_EXCEPTS = {
     "app.py:build": "lets go of the folder, and raises again",
     "crud/engine.py:Records.told": "plugin border: what follows a change that is stored",
     "crud/exporting.py:_of_author": "plugin border: one cell that fails leaves the others as they are",
+    "crud/ordering.py:_value": "plugin border: one record that fails comes last, and says so in its cell",
     "ui/records/cells.py:drawn": "plugin border: one cell that fails leaves the others as they are",
     "plugins/loading.py:_text_of": "plugin border",
     "plugins/loading.py:load": "plugin border",

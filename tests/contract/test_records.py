@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
+from pipulate.crud import ordering
 from pipulate.crud.change import Change
 from pipulate.crud.engine import Records
 from pipulate.crud.resource import Resource
@@ -651,3 +652,38 @@ async def test_table_that_holds_nothing_takes_the_fields_that_are_declared_now(w
     await records.create(another, {"name": "Acme"}, HOME, ANN)
     with pytest.raises(TableDiffersError):
         await world.another().page(prepared(Resource("tasks", Task)), Query(), limit=1)
+
+
+async def test_list_is_sorted_by_what_is_worked_out_and_so_is_what_is_taken_out_of_it(world: World) -> None:
+    tasks = prepared(Resource("tasks", Task))
+
+    @tasks.column("weight")
+    def weight(task: Task) -> Any:
+        if task.text == "fails":
+            raise RuntimeError("cannot be worked out")
+        return None if task.hours is None else task.hours * task.priority
+
+    records = world.another(tasks, world.customers)
+    for text, hours in (("a", 3.0), ("fails", 1.0), ("b", None), ("c", 1.0), ("d", 2.0)):
+        await records.create(tasks, {"text": text, "hours": hours}, HOME, ANN)
+    for descending, expected in ((False, ["c", "d", "a"]), (True, ["a", "d", "c"])):
+        query = Query(HOME, sort=(Sort("weight", descending=descending), Sort("text")))
+        pages = [await records.page(tasks, query, limit=2, offset=start) for start in (0, 2, 4)]
+        found = [each for page in pages for each in page.records]
+        # What has no value comes last, in the order of what else is asked for.
+        assert [each.values["text"] for each in found] == [*expected, "b", "fails"]
+        assert {page.total for page in pages} == {5}
+        assert await records.numbers(tasks, query, in_order=True) == [each.id for each in found]
+
+
+async def test_list_that_is_too_long_to_be_worked_out_keeps_its_other_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ordering, "MOST", 2)
+    tasks = prepared(Resource("tasks", Task))
+    tasks.column("weight")(lambda task: -task.priority)
+    records = world.another(tasks, world.customers)
+    for text, priority in (("b", 1), ("c", 3), ("a", 2)):
+        await records.create(tasks, {"text": text, "priority": priority}, HOME, ANN)
+    listing = await records.page(tasks, Query(HOME, sort=(Sort("weight"), Sort("text"))), limit=10)
+    assert [each.values["text"] for each in listing.records] == ["a", "b", "c"]

@@ -357,6 +357,15 @@ async def test_nothing_in_an_address_becomes_part_of_a_statement(
     assert titles(await browser.get("/todo")) == ["Milk"]
 
 
+async def test_list_is_sorted_by_a_column_that_is_worked_out(site: Application, browser: Browser) -> None:
+    await added(site, "b", "C", "a")
+    page = await browser.get("/todo?sort=-loud")
+    assert titles(page) == ["C", "b", "a"]
+    assert 'aria-sort="descending"' in page.text
+    lines = (await browser.get("/-/records/todo/export.csv?sort=loud")).text.splitlines()
+    assert [line.partition(",")[0] for line in lines[1:]] == ["a", "b", "C"]
+
+
 # The app
 
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from pydantic import BaseModel
 
-from pipulate.crud.engine import Outcome, Records
+from pipulate.crud.engine import Records
+from pipulate.crud.outcome import Outcome
 from pipulate.crud.resource import Resource
 from pipulate.errors import RecordConflictError, RecordRefusedError
 from pipulate.events import Bus

@@ -186,7 +186,7 @@ def sort_text(sort: Sequence[Sort]) -> str:
 
 
 def _sort(resource: Resource[Any], text: str) -> tuple[Sort, ...]:
-    known = {each.name for each in resource.fields if can_be_sorted(each)}
+    known = {each.name for each in resource.fields if can_be_sorted(each)} | set(resource.computed)
     found = [Sort(each.removeprefix("-"), each.startswith("-")) for each in text.split(",")[: len(known)]]
     return tuple({each.field: each for each in found if each.field in known}.values())
 

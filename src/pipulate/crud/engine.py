@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
 from pipulate._log import get_logger
-from pipulate.crud import fitting, writing
+from pipulate.crud import fitting, ordering, writing
 from pipulate.crud.change import Change
 from pipulate.crud.checking import check, tried
 from pipulate.crud.fitting import fit_command
+from pipulate.crud.outcome import Listing, Outcome
 from pipulate.crud.resource import Moment, Resource
 from pipulate.crud.telling import tell
 from pipulate.crud.undoing import NOTHING, left_to_do, taking_back
@@ -56,36 +57,6 @@ _NOT_ALLOWED: Final = "You may not do this."
 _TRIES: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A part of a list.
-
-    Attributes:
-        records: Its records.
-        total: How many there are in all.
-        version: Version of the table that this is the state of.
-    """
-
-    records: Sequence[Record]
-    total: int
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of something that was asked for.
-
-    Attributes:
-        operation: Id under which it can be taken back; "" where there was nothing to do.
-        records: The records as they are now.
-        kept: How many were left as they are, because somebody changed them since.
-    """
-
-    operation: str
-    records: Sequence[Record]
-    kept: int = 0
-
-
 class Records:
     """Reads and changes records.
 
@@ -112,24 +83,32 @@ class Records:
             return
         stored = await self._db.read(catalog.stored, resource.name)
         if stored is None:
-            at = to_text(self._clock.now())
-            await self._db.write(catalog.make, resource.shape, at, is_postgres=self._db.name == "postgresql")
+            await self._db.write(catalog.make, resource.shape, *self._here())
             stored = await self._db.read(catalog.stored, resource.name)
         assert stored is not None  # noqa: S101 - it was just made
         if (difference := catalog.difference(stored, resource.shape)) and not await self._made_anew(resource):
             raise TableDiffersError(resource.name, fitting.in_words(difference), self.command(resource.name))
         self._fitting.add(resource)
 
+    def _here(self) -> tuple[str, bool]:
+        return to_text(self._clock.now()), self._db.name == "postgresql"
+
     async def _made_anew(self, resource: Resource[Any]) -> bool:
         """Give a table that holds nothing the fields that are declared; tell whether it held nothing."""
-        at, is_postgres = to_text(self._clock.now()), self._db.name == "postgresql"
-        return await self._db.write(catalog.make_anew, resource.shape, at, is_postgres=is_postgres)
+        return await self._db.write(catalog.make_anew, resource.shape, *self._here())
 
     async def page(self, resource: Resource[Any], query: Query, *, limit: int, offset: int = 0) -> Listing:
         """Return a part of the list that a query asks for, and how long the list is."""
         await self.ready(resource)
-        query = await self._by_labels(resource, query)
-        return await self._db.read(_listing, resource.shape, query, limit, offset)
+        stored, worked_out = ordering.apart(resource, query)
+        if worked_out is None:
+            query = await self._by_labels(resource, stored)
+            return await self._db.read(_listing, resource.shape, query, limit, offset)
+        numbers = await self.numbers(resource, query, in_order=True)
+        some = numbers[offset : offset + limit]
+        there = {each.id: each for each in await self.find_all(resource, some, deleted=query.deleted)}
+        version = await self._db.read(catalog.version, resource.name)
+        return Listing([there[number] for number in some if number in there], len(numbers), version)
 
     async def _by_labels(self, resource: Resource[Any], query: Query) -> Query:
         """Return a query that sorts links by what people call the records they lead to."""
@@ -176,7 +155,14 @@ class Records:
     async def numbers(self, resource: Resource[Any], query: Query, *, in_order: bool = False) -> list[int]:
         """Return the numbers of all the records that a query asks for; in no order unless that is said."""
         await self.ready(resource)
-        return await self._db.read(queries.numbers, resource.shape, query, in_order=in_order)
+        stored, worked_out = ordering.apart(resource, query)
+        stored = await self._by_labels(resource, stored) if in_order else stored
+        found = await self._db.read(queries.numbers, resource.shape, stored, in_order=in_order)
+        if worked_out is None or not in_order or len(found) > ordering.MOST:
+            return found
+        there = {each.id: each for each in await self.find_all(resource, found, deleted=query.deleted)}
+        shown = [there[number] for number in found if number in there]
+        return list(await self._apart(partial(ordering.sorted_by, resource, shown, worked_out)))
 
     async def some(self, resource: Resource[Any], query: Query, *, limit: int) -> list[Record]:
         """Return the first records that a query finds, without counting the others."""

@@ -1,4 +1,4 @@
-"""Any table somebody brings as columns and rows of text: a CSV file, what was copied from a spreadsheet, JSON."""
+"""Any table somebody brings as columns and rows of text: a CSV or spreadsheet file, what was copied from one, JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from pipulate.sheets import workbook
 from pipulate.sheets.reading import Reader
 from pipulate.sheets.sniff import Layout, sniff
 from pipulate.sheets.writing import harmless
@@ -16,8 +17,6 @@ Form = Literal["csv", "json"]
 
 JSON_MAX: Final = 50_000_000
 """Longest JSON, in bytes: unlike CSV it is read as a whole."""
-
-_ZIP: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
 class TableError(ValueError):
@@ -40,15 +39,19 @@ class TableRow:
 
 
 def form_of(path: Path) -> Form:
-    """Return how a file is written.
+    """Return how a file is written; the first sheet of a spreadsheet file takes its place, as CSV.
 
     Raises:
-        TableError: If it is no text.
+        TableError: If it cannot be read.
     """
+    if workbook.is_workbook(path):
+        try:
+            workbook.to_csv(path)
+        except workbook.WorkbookError as error:
+            raise TableError(str(error)) from error
+        return "csv"
     with path.open("rb") as file:
         start = file.read(4096)
-    if start.startswith(_ZIP):
-        raise TableError("Spreadsheet files cannot be read. Save the sheet as CSV, or copy its cells and paste them.")
     plain = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     return "json" if plain[:1] in (b"[", b"{") else "csv"
 

@@ -51,7 +51,7 @@ def version(tx: Transaction, name: str) -> int:
     return int(row[0]) if row else 0
 
 
-def make(tx: Transaction, shape: Shape, at: str, *, is_postgres: bool) -> None:
+def make(tx: Transaction, shape: Shape, at: str, is_postgres: bool) -> None:
     """Make a table that is not there yet."""
     noted = tx.attempt(
         "INSERT INTO record_tables (name, shape, version, made_at) VALUES (:name, :shape, 0, :at)",
@@ -62,13 +62,13 @@ def make(tx: Transaction, shape: Shape, at: str, *, is_postgres: bool) -> None:
             tx.run(statement)
 
 
-def make_anew(tx: Transaction, shape: Shape, at: str, *, is_postgres: bool) -> bool:
+def make_anew(tx: Transaction, shape: Shape, at: str, is_postgres: bool) -> bool:
     """Give a table that holds no record, in the bin neither, other columns; False, and nothing done, where it does."""
     if tx.one(f"SELECT 1 FROM {shape.table} LIMIT 1") is not None:  # noqa: S608 - a checked name
         return False
     tx.run(f"DROP TABLE {shape.table}")
     tx.run("DELETE FROM record_tables WHERE name = :name", name=shape.name)
-    make(tx, shape, at, is_postgres=is_postgres)
+    make(tx, shape, at, is_postgres)
     return True
 
 

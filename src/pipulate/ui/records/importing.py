@@ -106,9 +106,9 @@ def choose(resource: Resource[Any], address: str, most_mb: int, problem: str = "
         form(
             div(
                 label("File", for_="import-file"),
-                input_(type="file", id="import-file", name="file", accept=".csv,.tsv,.txt,.json",
+                input_(type="file", id="import-file", name="file", accept=".csv,.tsv,.txt,.json,.xlsx,.xls,.xlsb,.ods",
                        aria_describedby="import-file-help"),
-                small(f"CSV in any of the usual forms, TSV, or JSON with a list of objects; up to {most_mb:,} MB.",
+                small(f"XLSX or ODS (its first sheet), CSV, TSV, or JSON with a list of objects; up to {most_mb:,} MB.",
                       id="import-file-help", class_="help"),
                 class_="field",
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from pipulate.crud.ordering import MOST
 from pipulate.storage.records.operations import OperationRow
 from pipulate.ui.html import (
     EMPTY,
@@ -165,9 +166,14 @@ def _done(done: OperationRow) -> Html:
 
 
 def _counted(view: ListView) -> str:
+    words = count(view.everything, "record")
     if view.asked.is_narrowed:
-        return f"{view.total:,} of {count(view.everything, 'record')}"
-    return count(view.total, "record")
+        words = f"{view.total:,} of {words}"
+    worked_out = next((each for each in view.asked.sort if each.field in view.resource.computed), None)
+    if worked_out is not None and view.total > MOST:
+        title = view.resource.computed[worked_out.field].title
+        words += f". They are not sorted by {title}, which is worked out: narrow the list to {MOST:,} for that"
+    return words
 
 
 def _chosen(view: ListView) -> Html:

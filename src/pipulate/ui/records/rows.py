@@ -52,17 +52,16 @@ def _choose_all(view: ListView) -> Html:
 
 def _head(view: ListView, name: str) -> Html:
     computed = view.resource.computed.get(name)
-    if computed is not None:
-        return th(computed.title, scope="col", data_column=name)
-    field = next(each for each in view.listed if each.name == name)
+    field = next((each for each in view.listed if each.name == name), None)
+    title = computed.title if computed is not None else field.label if field is not None else name
     mark = next((each for each in view.asked.sort if each.field == name), None)
     state = None if mark is None else "descending" if mark.descending else "ascending"
-    kind = "number" if _is_number(field) else None
-    if not can_be_sorted(field):
-        return th(field.label, scope="col", class_=kind, data_column=name)
+    kind = "number" if field is not None and _is_number(field) else None
+    if field is not None and not can_be_sorted(field):
+        return th(title, scope="col", class_=kind, data_column=name)
     arrow = {"ascending": "▲", "descending": "▼"}.get(state or "", "")
     link = a(
-        field.label, span(arrow, aria_hidden="true", class_="mark"), id=f"sort-{name}",
+        title, span(arrow, aria_hidden="true", class_="mark"), id=f"sort-{name}",
         href=view.address + (view.asked.sorted_by(name) or "?"), data_list=True,
     )  # fmt: skip
     return th(link, scope="col", class_=kind, aria_sort=state, data_column=name)

@@ -9,8 +9,8 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from pipulate.crud.engine import Outcome
 from pipulate.crud.links import labels
+from pipulate.crud.outcome import Outcome
 from pipulate.crud.resource import Resource
 from pipulate.errors import InvalidAnswersError, RecordConflictError, RecordError, RecordRefusedError, RecordTakenError
 from pipulate.fields import FormField

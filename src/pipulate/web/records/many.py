@@ -7,8 +7,8 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from pipulate.crud.engine import Outcome
 from pipulate.crud.many import Report, change_all
+from pipulate.crud.outcome import Outcome
 from pipulate.crud.resource import Resource
 from pipulate.errors import InvalidAnswersError
 from pipulate.ui.forms import again, texts_of

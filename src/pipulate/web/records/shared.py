@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from pipulate import forms
 from pipulate.crud.asked import Asked, asked
-from pipulate.crud.engine import Outcome
 from pipulate.crud.links import options_for
+from pipulate.crud.outcome import Outcome
 from pipulate.crud.resource import Resource
 from pipulate.fields import FormField, Option
 from pipulate.storage.records.rows import Record
