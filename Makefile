@@ -22,7 +22,9 @@ dev: setup ## As setup, and what tests and checks need besides
 test: dev ## Everything that has to hold: lint, types, contracts, all tests
 	@sh scripts/services.sh
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@# One process more than there are cores: tests wait for servers, browsers and disks a quarter of their time.
+	@workers=$$(( $$(getconf _NPROCESSORS_ONLN) + 1 )); \
+	$(BIN)/python -m pytest -n "$$workers" --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: dev ## Lint, format, types, import contracts; seconds
 	@$(BIN)/ruff format --check --quiet .

@@ -80,7 +80,7 @@ def _grid(shown: Shown, source: Any) -> Any:
     height = min(_HIGHEST_PX, (shown.table.total + 1) * _ROW_PX + 24)
     return DataTable(
         source=source, columns=list(_columns(shown)), sortable=True, selectable=True, index_position=None,
-        height=height, row_height=_ROW_PX, sizing_mode="stretch_width", autosize_mode="force_fit",
+        reorderable=False, height=height, row_height=_ROW_PX, sizing_mode="stretch_width", autosize_mode="force_fit",
     )  # fmt: skip
 
 
