@@ -262,7 +262,7 @@ async def test_records_of_another_profile_are_not_there(site: Application, brows
     [theirs] = await added(site, "A secret of theirs", profile="other")
     [gone] = await added(site, "Deleted by them", profile="other")
     records = site.site.records
-    await records.delete(records.resources["todo"], [gone], WHO)
+    done = (await records.delete(records.resources["todo"], [gone], WHO)).operation
     [own] = await added(site, "Ours")
     before = [await kept(site, theirs), await kept(site, gone)]
     for address in ("/todo", "/todo?bin=1", "/todo?find=the", "/-/search?find=the"):
@@ -291,6 +291,7 @@ async def test_records_of_another_profile_are_not_there(site: Application, brows
         chosen = [("chosen", str(theirs)), ("chosen", str(gone)), ("_field", "priority"), ("priority", "1")]
         await browser.post(f"/-/records/todo/many{what}", chosen, htmx=True)
     await browser.post("/-/records/todo/empty-bin", htmx=True)
+    assert (await browser.post("/-/records/todo/undo", {"operation": done}, htmx=True)).status == 422
     assert [await kept(site, theirs), await kept(site, gone)] == before
     await site.site.db.write(keyvalue.put, "user", OWNER, "profile", "other")
     assert titles(await browser.get("/todo")) == ["A secret of theirs"]

@@ -31,6 +31,7 @@ from pipulate.web.records.shared import (
     named,
     numbered,
     options_of,
+    owner,
     record_of,
     resource_of,
     told,
@@ -183,6 +184,9 @@ async def undo(visit: Visit) -> Response:
     """Take back what was done."""
     resource = resource_of(visit)
     operation = (await visit.text("operation")).replace("\0", "")
+    found = await visit.site.records.operation_of(resource, operation)
+    if found is not None and found.profile not in (None, await owner(visit, resource)):
+        raise RecordRefusedError("This was done in another profile. Choose that one to undo it.")
     job = await visit.site.long.undo(resource, operation, visit.who, await visit.profile())
     if job is not None:
         return elsewhere(visit, f"/-/jobs/{job.id}")
