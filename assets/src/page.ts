@@ -52,6 +52,15 @@ export function button(words: string, kind: string, run: () => void): HTMLButton
   return made;
 }
 
+/** Why the server did not do something, in words for a person; `header` finds a header of its answer. */
+export function reasonOf(status: number, text: string, header: (name: string) => string | null): string {
+  const said = header("x-pipulate-notice");
+  if (said) return decodeURIComponent(said);
+  const isPlain = (header("content-type") ?? "").startsWith("text/plain");
+  if (isPlain && text.length < 300) return text.trim();
+  return `The server could not do this (${status}). What you typed is still here; try again.`;
+}
+
 /** Send a choice to the server; nobody waits for the answer. */
 export function remember(name: string, value: string): void {
   void fetch("/-/look", {

@@ -1,5 +1,7 @@
 // What tables of records ask of the server, one thing after the other, so that quick keys do not overtake each other.
 
+import { reasonOf } from "./page";
+
 export interface Answer {
   status: number;
   text: string;
@@ -37,21 +39,13 @@ async function ask(address: string, init: RequestInit): Promise<Answer> {
     const text = await answer.text();
     const elsewhere = answer.headers.get("hx-redirect");
     if (elsewhere) location.assign(elsewhere); // What takes long goes on as a job, on its own page.
+    const notice = answer.ok ? "" : reasonOf(answer.status, text, (name) => answer.headers.get(name));
     const operation = answer.headers.get("x-pipulate-operation") ?? "";
-    return { status: answer.status, text, operation, notice: reasonOf(answer, text) };
+    return { status: answer.status, text, operation, notice };
   } catch {
     const notice = "The server does not answer. What you typed is still here; try again when it is back.";
     return { status: 0, text: "", operation: "", notice };
   }
-}
-
-function reasonOf(answer: Response, text: string): string {
-  if (answer.ok) return "";
-  const said = answer.headers.get("x-pipulate-notice");
-  if (said) return decodeURIComponent(said);
-  const isPlain = (answer.headers.get("content-type") ?? "").startsWith("text/plain");
-  if (isPlain && text.length < 300) return text.trim();
-  return `The server could not do this (${answer.status}). What you typed is still here; try again.`;
 }
 
 export function get(address: string): Promise<Answer> {

@@ -1,7 +1,7 @@
 // How answers come and go: who asks, that a button works and cannot be pressed twice, and what is said when it failed.
 
 import { drop, restore } from "./drafts";
-import { announce, byId, currentRun, dismiss } from "./page";
+import { announce, byId, currentRun, dismiss, reasonOf } from "./page";
 import { tab } from "./tab";
 
 interface HtmxDetail {
@@ -65,14 +65,6 @@ function clearComplaints(element: HTMLElement): void {
   const form = formOf(element);
   const where = form?.parentElement ?? document;
   for (const line of where.querySelectorAll(".send-problem")) line.remove();
-}
-
-function reasonOf(xhr: XMLHttpRequest): string {
-  const said = xhr.getResponseHeader("x-pipulate-notice");
-  if (said) return decodeURIComponent(said);
-  const isPlain = (xhr.getResponseHeader("content-type") ?? "").startsWith("text/plain");
-  if (isPlain && xhr.responseText.length < 300) return xhr.responseText.trim();
-  return `The server could not do this (${xhr.status}). What you typed is still here; try again.`;
 }
 
 function writesBeside(): HTMLElement | null {
@@ -146,7 +138,7 @@ export function startRequests(): void {
     detail.shouldSwap = true;
     detail.isError = false;
   });
-  on("htmx:responseError", ({ elt, xhr }) => complain(elt, reasonOf(xhr)));
+  on("htmx:responseError", ({ elt, xhr }) => complain(elt, reasonOf(xhr.status, xhr.responseText, (name) => xhr.getResponseHeader(name))));
   on("htmx:sendError", ({ elt }) => {
     if (asksByItself(elt)) return; // It asks again.
     complain(elt, "The server does not answer. What you typed is still here; press the button again when it is back.");

@@ -106,7 +106,7 @@ NAMES_FOR_PEOPLE = {
     "jobs/_worker.py:_answer": "a message",
     "jobs/processes.py:_loaded": "a message",
     "jobs/processes.py:_request": "names a function in the other process, within one call",
-    "plugins/loading.py:_declared_in": "compares two names of one run",
+    "plugins/loading.py:declared_in": "compares two names of one run",
     "plugins/loading.py:_why": "a message",
     "reports/engine.py:Reports._file_of": "a message",
     "reports/showing.py:_plain": "a message",

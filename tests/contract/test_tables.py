@@ -6,6 +6,7 @@ import asyncio
 from datetime import date
 from typing import Any
 
+import pandas
 import pytest
 
 from pipulate.crud.resource import Resource
@@ -120,14 +121,12 @@ async def test_table_with_other_fields_says_so(reading: Reading) -> None:
 
 
 async def test_frame_has_every_column_though_there_are_no_rows(reading: Reading) -> None:
-    pytest.importorskip("pandas")
     frame = await read(reading.tables()["tasks"].frame)
     assert [*frame.columns] == ["id", "profile", *Task.model_fields]
     assert len(frame) == 0
 
 
 async def test_frame_has_dates_as_dates_of_pandas(reading: Reading) -> None:
-    pandas = pytest.importorskip("pandas")
     await reading.add(reading.world.tasks, "one", text="a", due="2026-11-20")
     await reading.add(reading.world.tasks, "one", text="b")
     frame = await read(reading.tables()["tasks"].frame)

@@ -105,10 +105,8 @@ class Records:
             query = await self._by_labels(resource, stored)
             return await self._db.read(_listing, resource.shape, query, limit, offset)
         numbers = await self.numbers(resource, query, in_order=True)
-        some = numbers[offset : offset + limit]
-        there = {each.id: each for each in await self.find_all(resource, some, deleted=query.deleted)}
-        version = await self._db.read(catalog.version, resource.name)
-        return Listing([there[number] for number in some if number in there], len(numbers), version)
+        some = await self.find_in_order(resource, numbers[offset : offset + limit], deleted=query.deleted)
+        return Listing(some, len(numbers), await self._db.read(catalog.version, resource.name))
 
     async def _by_labels(self, resource: Resource[Any], query: Query) -> Query:
         """Return a query that sorts links by what people call the records they lead to."""
@@ -147,6 +145,13 @@ class Records:
         await self.ready(resource)
         return await self._db.read(rows.find_all, resource.shape, records, profile=profile, deleted=deleted)
 
+    async def find_in_order(
+        self, resource: Resource[Any], records: Sequence[int], *, deleted: bool = False
+    ) -> list[Record]:
+        """Return those of some records that are there, in the order they are named in; as in `find`."""
+        there = {each.id: each for each in await self.find_all(resource, records, deleted=deleted)}
+        return [there[number] for number in records if number in there]
+
     async def neighbour(self, resource: Resource[Any], query: Query, record: Record, *, after: bool) -> Record | None:
         """Return the record that stands right after, or right before, another in the order people gave; or None."""
         await self.ready(resource)
@@ -160,8 +165,7 @@ class Records:
         found = await self._db.read(queries.numbers, resource.shape, stored, in_order=in_order)
         if worked_out is None or not in_order or len(found) > ordering.MOST:
             return found
-        there = {each.id: each for each in await self.find_all(resource, found, deleted=query.deleted)}
-        shown = [there[number] for number in found if number in there]
+        shown = await self.find_in_order(resource, found, deleted=query.deleted)
         return list(await self._apart(partial(ordering.sorted_by, resource, shown, worked_out)))
 
     async def some(self, resource: Resource[Any], query: Query, *, limit: int) -> list[Record]:

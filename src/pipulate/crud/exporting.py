@@ -37,8 +37,7 @@ async def pages(records: Records, resource: Resource[Any], query: Query) -> Asyn
     numbers = await records.numbers(resource, query, in_order=True)
     for start in range(0, len(numbers), AT_ONCE):
         wanted = numbers[start : start + AT_ONCE]
-        found = {each.id: each for each in await records.find_all(resource, wanted, deleted=query.deleted)}
-        there = [found[number] for number in wanted if number in found]
+        there = await records.find_in_order(resource, wanted, deleted=query.deleted)
         yield there, await labels(records, resource, [each.values for each in there])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_type_hints
 
@@ -276,15 +276,6 @@ class Resource(Generic[M]):
 
     def _wrong(self, code: str, words: str) -> Finding:
         return Finding(code, f"Resource {self.name!r}: {words}", *self._place)
-
-
-def resources_in(namespace: Mapping[str, Any]) -> Iterator[Resource[Any]]:
-    """Yield the resources a module holds, each once, in the order of their making."""
-    seen = set()
-    for value in namespace.values():
-        if isinstance(value, Resource) and id(value) not in seen:
-            seen.add(id(value))
-            yield value
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

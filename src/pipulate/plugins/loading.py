@@ -14,11 +14,11 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from pipulate.crud import roles
-from pipulate.crud.resource import Resource, resources_in
+from pipulate.crud.resource import Resource
 from pipulate.findings import Finding
 from pipulate.plugins.files import PluginFile
-from pipulate.reports.report import Report, reports_in
-from pipulate.workflows.definition import Workflow, workflows_in
+from pipulate.reports.report import Report
+from pipulate.workflows.definition import Workflow
 
 PACKAGE = "plugins"
 IN_BOX = "pipulate.builtin"
@@ -41,6 +41,7 @@ class App(Protocol):
 
 
 Declared = Workflow | Resource[Any] | Report
+_KINDS = (Workflow, Resource, Report)
 
 ReadClass = Callable[[ModuleType, str], App | None]
 """Makes the app of a module that declares a class, for its page address; None where it declares none."""
@@ -109,9 +110,7 @@ def _run(module: ModuleType, path: Path) -> None:
 
 
 def _checked(module: ModuleType, file: PluginFile, read_class: ReadClass | None) -> Loaded:
-    space = vars(module)
-    declared: list[Declared] = [*workflows_in(space), *resources_in(space), *reports_in(space)]
-    apps = [each for each in declared if _declared_in(each, module)]
+    apps = declared_in(module)
     if not apps and read_class is not None and (app := read_class(module, file.module)) is not None:
         return Loaded(app)
     if not apps:
@@ -128,9 +127,10 @@ def _checked(module: ModuleType, file: PluginFile, read_class: ReadClass | None)
     return Loaded(first, tuple(findings))
 
 
-def _declared_in(app: Declared, module: ModuleType) -> bool:
-    """Tell whether an app was made by this file, and not imported from another one."""
-    return app.module in ("", module.__name__)
+def declared_in(module: ModuleType) -> list[Declared]:
+    """Return the apps that a file made, each once, in the order of their making; not those it imports from another."""
+    made = {id(each): each for each in vars(module).values() if isinstance(each, _KINDS)}
+    return [each for each in made.values() if each.module in ("", module.__name__)]
 
 
 def _why(error: BaseException, path: Path) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar, get_type_hints
@@ -276,15 +276,6 @@ class Report:
 
     def _wrong(self, code: str, words: str) -> Finding:
         return Finding(code, f"Report {self.name!r}: {words}", *self._place)
-
-
-def reports_in(namespace: Mapping[str, Any]) -> Iterator[Report]:
-    """Yield the reports a module holds, each once, in the order of their making."""
-    seen = set()
-    for value in namespace.values():
-        if isinstance(value, Report) and id(value) not in seen:
-            seen.add(id(value))
-            yield value
 
 
 def _stands_in_an_address(field: FormField) -> FormField:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from pipulate.fields.files import UNKNOWN_TYPE, guessed, plain_name
+from pipulate.sheets.writing import XlsxError
 from pipulate.storage import lookups, transfer
 from pipulate.storage.blobs import writing
 from pipulate.storage.database import Transaction
@@ -28,7 +30,10 @@ SHOWN = frozenset({
 })  # fmt: skip
 """What a browser may show by itself: kinds that cannot run anything in our name."""
 
-_SANDBOX = "sandbox; default-src 'none'"
+HARMLESS = "sandbox; default-src 'none'"
+"""Policy of what is to be kept and not to be shown."""
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PDF = "default-src 'none'; frame-ancestors 'none'"  # A sandbox would keep the browser's own reader from starting.
 _BLOCK = 262_144
 
@@ -39,13 +44,35 @@ async def file(visit: Visit) -> Response:
     return await sent(visit, visit.site.engine.files.path(run, sha256), sha256, name)
 
 
+async def spreadsheet(write: Callable[[Path], Awaitable[None]], disposition_: str) -> Response:
+    """Return a spreadsheet file that is written for this answer alone, and removed once it was sent.
+
+    Args:
+        write: Writes it to a path.
+        disposition_: Says that it is to be kept, and its name.
+    """
+    folder = await asyncio.to_thread(tempfile.TemporaryDirectory)
+    path = Path(folder.name) / "written.xlsx"
+    is_written = False
+    try:
+        await write(path)
+        is_written = True
+    except XlsxError as error:
+        raise HTTPException(501, str(error)) from error
+    finally:
+        if not is_written:
+            folder.cleanup()
+    headers = {"content-disposition": disposition_, "content-security-policy": HARMLESS}
+    return FileResponse(path, media_type=_XLSX, headers=headers, background=BackgroundTask(folder.cleanup))
+
+
 async def sent(visit: Visit, path: Path, sha256: str, name: str) -> Response:
     """Return a file that somebody may have, under a name; shown where `?show=1` asks for it and that is safe."""
     kind = guessed(name)
     is_shown = visit.request.query_params.get("show") == "1" and kind in SHOWN
     headers = {
         "content-disposition": disposition(name, "inline" if is_shown else "attachment"),
-        "content-security-policy": _PDF if is_shown and kind == "application/pdf" else _SANDBOX,
+        "content-security-policy": _PDF if is_shown and kind == "application/pdf" else HARMLESS,
         "cache-control": "private, no-cache",
         "etag": f'"{sha256}"',
     }
@@ -84,7 +111,7 @@ async def export(visit: Visit) -> Response:
     name = f"{outgoing.row.app}-{outgoing.row.key}.pipulate.zip"
     headers = {
         "content-disposition": disposition(name),
-        "content-security-policy": _SANDBOX,
+        "content-security-policy": HARMLESS,
         "content-length": str(length),
     }
     return StreamingResponse(_blocks(packed), headers=headers, media_type="application/zip")

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from pydantic_core import to_jsonable_python
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from pipulate import forms
 from pipulate._ids import error_id
@@ -26,17 +24,14 @@ from pipulate.reports import drawing, showing
 from pipulate.reports.engine import Made, Subject, known
 from pipulate.reports.report import Maker, Report
 from pipulate.reports.showing import DRAWN_MAX, Shown
-from pipulate.sheets.writing import XlsxError
 from pipulate.storage import messages
 from pipulate.ui.reports import MadePart, ReportPage, made_part, report_page, shown_part
-from pipulate.web.downloads import disposition, sent
+from pipulate.web.downloads import HARMLESS, disposition, sent, spreadsheet
 from pipulate.web.runpage import elsewhere
 from pipulate.web.site import Facts, Visit, app_address, part
 from pipulate.workflows.views import exports
 from pipulate.workflows.views.tables import Query
 
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_HARMLESS = "sandbox; default-src 'none'"
 _log = get_logger()
 
 
@@ -66,23 +61,15 @@ async def csv(visit: Visit) -> Response:
 async def xlsx(visit: Visit) -> Response:
     """Return exactly what a report shows as XLSX."""
     report, shown = await _shown(visit)
-    folder = await asyncio.to_thread(tempfile.TemporaryDirectory)
-    path = Path(folder.name) / "report.xlsx"
-    is_written = False
-    try:
+
+    async def write(path: Path) -> None:
         await asyncio.to_thread(exports.write_xlsx, shown.table, Query(), path)
-        is_written = True
-    except XlsxError as error:
-        raise HTTPException(501, str(error)) from error
-    finally:
-        if not is_written:
-            folder.cleanup()
-    background = BackgroundTask(folder.cleanup)
-    return FileResponse(path, media_type=_XLSX, headers=_headers(report, "xlsx"), background=background)
+
+    return await spreadsheet(write, _headers(report, "xlsx")["content-disposition"])
 
 
 def _headers(report: Report, ending: str) -> dict[str, str]:
-    return {"content-disposition": disposition(f"{report.name}_report.{ending}"), "content-security-policy": _HARMLESS}
+    return {"content-disposition": disposition(f"{report.name}_report.{ending}"), "content-security-policy": HARMLESS}
 
 
 async def _shown(visit: Visit) -> tuple[Report, Shown]:

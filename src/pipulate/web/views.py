@@ -9,7 +9,6 @@ import asyncio
 import gzip
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,16 +18,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from pipulate.sheets.writing import XlsxError
 from pipulate.storage.ledger import RunRow
 from pipulate.ui.html import a, body, div, h2, head, html, join, meta, p, raw, script, title
 from pipulate.ui.place import Place
 from pipulate.ui.tables import TableView, count_line, data_table, table_page
 from pipulate.web.assets import takes
+from pipulate.web.downloads import HARMLESS, spreadsheet
 from pipulate.web.site import Visit, part
 from pipulate.workflows.views import exports
 from pipulate.workflows.views.kinds import PICTURES
@@ -38,7 +36,6 @@ from pipulate.workflows.views.tables import Query, Table
 
 _FIND_MAX = 200
 _KEPT = "private, max-age=3600"  # The address has the version in it, so it always means the same.
-_HARMLESS = "sandbox; default-src 'none'"
 _PICTURE = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 _SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';"
@@ -123,20 +120,11 @@ async def table_xlsx(visit: Visit) -> Response:
     """Return what was searched for in a table as XLSX, sorted, with all pages."""
     shown = await _shown(visit, "table")
     found = await _read(visit, shown)
-    folder = await asyncio.to_thread(tempfile.TemporaryDirectory)
-    path = Path(folder.name) / "table.xlsx"
-    is_written = False
-    try:
+
+    async def write(path: Path) -> None:
         await asyncio.to_thread(exports.write_xlsx, found, _query(visit), path)
-        is_written = True
-    except XlsxError as error:
-        raise HTTPException(501, str(error)) from error
-    finally:
-        if not is_written:
-            folder.cleanup()
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    headers = _attachment(shown, "xlsx")
-    return FileResponse(path, media_type=kind, headers=headers, background=BackgroundTask(folder.cleanup))
+
+    return await spreadsheet(write, _attachment(shown, "xlsx")["content-disposition"])
 
 
 def _query(visit: Visit) -> Query:
@@ -171,7 +159,7 @@ async def _on_threads(pieces: Iterator[bytes]) -> Any:
 def _attachment(shown: Shown, ending: str) -> dict[str, str]:
     plain, whole = exports.file_name(shown.row.app, shown.row.key, shown.place.step, ending)
     name = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(whole, safe='')}"
-    return {"content-disposition": name, "content-security-policy": _HARMLESS}
+    return {"content-disposition": name, "content-security-policy": HARMLESS}
 
 
 # Pictures, drawings, frames
@@ -190,7 +178,7 @@ async def picture(visit: Visit) -> Response:
 async def drawing(visit: Visit) -> Response:
     """Return what a figure or a diagram is drawn from."""
     shown = await _shown(visit, "bokeh", "mermaid")
-    headers = {"content-security-policy": _HARMLESS, "cache-control": _KEPT}
+    headers = {"content-security-policy": HARMLESS, "cache-control": _KEPT}
     content = json.dumps(shown.output).encode() if shown.view == "mermaid" else await _content(visit, shown)
     return _packed(visit, content, "application/json", headers, is_text=True)
 
@@ -206,7 +194,7 @@ async def as_json(visit: Visit) -> Response:
     """Return a result as JSON, to be copied."""
     shown = await _shown(visit)
     content = json.dumps(shown.output, ensure_ascii=False, indent=2).encode("utf-8", "replace")
-    headers = {"content-security-policy": _HARMLESS, "cache-control": _KEPT}
+    headers = {"content-security-policy": HARMLESS, "cache-control": _KEPT}
     return _packed(visit, content, "application/json", headers, is_text=True)
 
 

@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, get_type_hints
@@ -534,15 +534,6 @@ class Workflow:
     def folder(self) -> Path:
         """Where the file of the app lies."""
         return Path(self._place[0]).parent
-
-
-def workflows_in(namespace: Mapping[str, Any]) -> Iterator[Workflow]:
-    """Yield the workflows a module holds, each once, in the order of their making."""
-    seen = set()
-    for value in namespace.values():
-        if isinstance(value, Workflow) and id(value) not in seen:
-            seen.add(id(value))
-            yield value
 
 
 def _digest_of(function: Callable[..., Any]) -> str | None:

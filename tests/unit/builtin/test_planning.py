@@ -13,8 +13,6 @@ import pytest
 from pipulate.builtin.customer_tasks import joined, shortened
 from pipulate.builtin.planning.plan import CHARTED, NOTES_MAX, TEMPLATE, Plan, set_pages, set_pictures
 
-pytest.importorskip("typst")
-
 TODAY = date(2026, 11, 21)
 ACME = {"name": "Acme", "real_name": "Ann Acme", "address": "1 High Street\nTown", "code": "A-1"}
 NASTY = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pandas
 import pytest
 from pydantic import BaseModel, SecretStr
 
@@ -150,13 +151,11 @@ def test_no_rows_are_a_table_of_none() -> None:
 
 
 def test_a_frame_of_pandas_is_shown_as_it_is() -> None:
-    pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"day": pandas.to_datetime(["2026-11-20", None]), "n": [1, 2]})
     assert csv_of(showing(prepared(lambda: frame))) == "Day,N\r\n2026-11-20,1\r\n,2\r\n"
 
 
 def test_a_frame_without_rows_is_shown_with_its_columns() -> None:
-    pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"n": []})
     found = showing(prepared(lambda: frame, columns={"n": "Number"}))
     assert (found.table.total, csv_of(found)) == (0, "Number\r\n")

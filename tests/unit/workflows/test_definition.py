@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from pipulate import Choices, Markdown, Range, Run, Switch, Workflow
 from pipulate.errors import UnknownStepError
 from pipulate.findings import CODES, Finding
-from pipulate.workflows.definition import Step, workflows_in
+from pipulate.workflows.definition import Step
 from tests.unit.workflows.steps import answered, found_in, step_of, workflow_of
 
 
@@ -209,12 +209,6 @@ def test_steps_are_found_by_name() -> None:
     assert flow.find("three") is None
     with pytest.raises(UnknownStepError, match="it declares: 'one', 'two'"):
         flow["three"]
-
-
-def test_workflows_of_a_module_are_found_once_in_the_order_of_their_names() -> None:
-    one, two = Workflow("one"), Workflow("two")
-    assert list(workflows_in({"a": one, "b": 1, "c": two, "d": one})) == [one, two]
-    assert one.module == __name__
 
 
 # Mistakes: every code, all at once, with file and line

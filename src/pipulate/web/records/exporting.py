@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from starlette.background import BackgroundTask
-from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from pipulate.crud import exporting
 from pipulate.crud.links import Labels
 from pipulate.crud.resource import Resource
-from pipulate.sheets.writing import BOM, Sheet, XlsxError, csv_rows
+from pipulate.sheets.writing import BOM, Sheet, csv_rows
 from pipulate.storage import profiles
 from pipulate.storage.records.queries import Query
 from pipulate.storage.records.rows import Record
-from pipulate.web.downloads import disposition
+from pipulate.web.downloads import HARMLESS, disposition, spreadsheet
 from pipulate.web.records.shared import asked_by, drawn, owner, resource_of
 from pipulate.web.site import Visit
-
-_HARMLESS: Final = "sandbox; default-src 'none'"
-_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 async def as_csv(visit: Visit) -> Response:
@@ -59,18 +54,7 @@ async def as_xlsx(visit: Visit) -> Response:
     """Return what the address asks for as XLSX."""
     resource, query = await _asked(visit)
     name = await _name(visit, resource, "xlsx")
-    folder = await asyncio.to_thread(tempfile.TemporaryDirectory)
-    path = Path(folder.name) / "records.xlsx"
-    is_written = False
-    try:
-        await _write(visit, resource, query, path)
-        is_written = True
-    except XlsxError as error:
-        raise HTTPException(501, str(error)) from error
-    finally:
-        if not is_written:
-            folder.cleanup()
-    return FileResponse(path, media_type=_XLSX, headers=_headers(name), background=BackgroundTask(folder.cleanup))
+    return await spreadsheet(partial(_write, visit, resource, query), disposition(name))
 
 
 async def _write(visit: Visit, resource: Resource[Any], query: Query, path: Path) -> None:
@@ -109,4 +93,4 @@ async def _name(visit: Visit, resource: Resource[Any], ending: str) -> str:
 
 
 def _headers(name: str) -> dict[str, str]:
-    return {"content-disposition": disposition(name), "content-security-policy": _HARMLESS}
+    return {"content-disposition": disposition(name), "content-security-policy": HARMLESS}

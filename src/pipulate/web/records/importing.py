@@ -20,7 +20,7 @@ from pipulate.storage.database import Transaction
 from pipulate.storage.jobs import JobRow
 from pipulate.ui.records.importing import FIRST, ImportView, choose, import_page, state_part
 from pipulate.ui.records.view import base
-from pipulate.web.downloads import disposition
+from pipulate.web.downloads import HARMLESS, disposition
 from pipulate.web.multipart import Form, Text
 from pipulate.web.records.listing import EXTRAS
 from pipulate.web.records.shared import landing, resource_of
@@ -29,7 +29,6 @@ from pipulate.web.site import Visit, part
 _NOTHING: Final = "Choose a file, or paste a table."
 _NO_FIELD: Final = "Choose a field for at least one column."
 _TWICE: Final = "Two columns are for the same field. Choose one of them."
-_HARMLESS: Final = "sandbox; default-src 'none'"
 
 
 async def begin(visit: Visit) -> Response:
@@ -115,7 +114,7 @@ async def wrong_rows(visit: Visit) -> Response:
             yield piece
 
     name = f"{(waiting.name or resource.title).rpartition('.')[0] or waiting.name or resource.title} wrong rows.csv"
-    headers = {"content-disposition": disposition(name), "content-security-policy": _HARMLESS}
+    headers = {"content-disposition": disposition(name), "content-security-policy": HARMLESS}
     return StreamingResponse(content(), headers=headers, media_type="text/csv; charset=utf-8")
 
 
