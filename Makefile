@@ -2,28 +2,30 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
+# What the apps in the box draw, export and print with, and what asks models that speak OpenAI's protocol. `make run EXTRAS=` leaves it out.
+EXTRAS := data llm pdf
 
 .PHONY: help run setup assets dev test check bench format lock docs-update wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-run: setup ## Start Pipulate (make run ARGS="--port 5002")
+run: setup ## Start Pipulate (make run ARGS="--port 5002"; EXTRAS= leaves out figures, XLSX, PDF)
 	@exec $(BIN)/pipulate run $(ARGS)
 
 setup: ## Make the environment and the front-end files; .venv/bin/pipulate is there afterwards
-	@python=$$(sh scripts/python.sh) && "$$python" scripts/setup.py program && $(BIN)/python scripts/assets.py
+	@python=$$(sh scripts/python.sh) && "$$python" scripts/setup.py program $(EXTRAS) && $(BIN)/python scripts/assets.py
 
 assets: setup ## As setup, which builds the front-end files anew where their sources changed
 
 dev: setup ## As setup, and what tests and checks need besides
-	@$(BIN)/python scripts/setup.py "tests and checks"
+	@$(BIN)/python scripts/setup.py data llm pdf "tests and checks"
 
 test: dev ## Everything that has to hold: lint, types, contracts, all tests
 	@sh scripts/services.sh
 	@$(MAKE) --no-print-directory check
-	@# One process more than there are cores: tests wait for servers, browsers and disks a quarter of their time.
-	@workers=$$(( $$(getconf _NPROCESSORS_ONLN) + 1 )); \
+	@# Two processes more than there are cores: tests wait for servers, browsers and disks a third of their time.
+	@workers=$$(( $$(getconf _NPROCESSORS_ONLN) + 2 )); \
 	$(BIN)/python -m pytest -n "$$workers" --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: dev ## Lint, format, types, import contracts; seconds

@@ -1,4 +1,4 @@
-"""Records: a list of 100,000 against the same SQL run bare, the bytes of its page, and a large import and its undo."""
+"""Records: a list of 100,000 against the same SQL run bare, the bytes of its page, and what is done to very many."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -67,7 +68,7 @@ async def _all(folder: Path) -> list[Row]:
     async with _filled(folder) as application:
         browser = Browser(application)
         found = [await _against_bare(application, folder, browser, name) for name in QUERIES]
-        return [*found, await _bytes(browser), *await _import(application, browser)]
+        return [*found, await _bytes(browser), *await _import(application, browser), *await _bulk(application, browser)]
 
 
 @asynccontextmanager
@@ -186,6 +187,27 @@ async def _import(application: Application, browser: Browser) -> list[Row]:
         Row(f"records: undo of {IMPORTED:,}", f"{IMPORTED / back:,.0f} rows/s", "progress is seen", seen_back >= 3,
             f"{back:.1f} s, progress seen {seen_back} times"),
     ]  # fmt: skip
+
+
+async def _bulk(application: Application, browser: Browser) -> list[Row]:
+    """Restore what the import left in the bin, change, delete and erase it: each as a job."""
+    base, every = "/-/records/taken", {"all": "1", "query": ""}
+    asked: dict[str, tuple[str, dict[str, str]]] = {
+        "restore": (f"{base}/many/restore", {"all": "1", "query": "?bin=1"}),
+        "change": (f"{base}/many", every | {"_field": "mood", "mood": "good"}),
+        "delete": (f"{base}/many/delete", every),
+        "erase": (f"{base}/empty-bin", {}),
+    }
+    found, site = list[Row](), application.site
+    for what, (address, form) in asked.items():
+        took, seen, slowest = await _job(application, browser, partial(browser.post, address, form))
+        (row, *_) = await site.db.read(jobs.listed, OWNER, profile=None, statuses=jobs.STATUSES, limit=1)
+        result = await site.db.read(jobs.result_of, row.id)
+        assert result["changed"] == IMPORTED, result
+        how = f"{took:.1f} s, progress seen {seen} times; meanwhile the slowest page took {slowest * 1e3:.0f} ms"
+        name = f"records: {what} of {IMPORTED:,}"
+        found.append(Row(name, f"{IMPORTED / took:,.0f} rows/s", "progress is seen", seen >= 3, how))
+    return found
 
 
 async def _job(

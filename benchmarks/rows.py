@@ -20,7 +20,7 @@ import websockets.sync.client
 from playwright.sync_api import sync_playwright
 from websockets.typing import Origin
 
-from benchmarks import jobs, large_file, records
+from benchmarks import assistant, jobs, large_file, records
 from benchmarks.client import Client, ask_async, request, run_of, version_of
 from benchmarks.data import EVENTS, FEW_RUNS, LONG_FROM, NOTES, ORDER, RUNS, SHORT_FROM
 from benchmarks.servers import Process, floor, product
@@ -447,7 +447,9 @@ def everything(folder: Path, chromium: str, flags: tuple[str, ...], only: str = 
         yield from jobs.everything(folder)
     if not only or only in "records":
         yield from records.everything(folder / "records")
-    if only and (only in "start memory table jobs records" or only in "large_file"):
+    if not only or only in "assistant":
+        yield from assistant.everything(folder / "assistant")
+    if only and (only in "start memory table jobs records assistant" or only in "large_file"):
         return
     with product(folder) as server, floor(folder) as bare:
         measured: dict[str, Callable[[], Row | tuple[Row, ...]]] = {

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,14 +44,17 @@ class Process:
 
 
 @contextmanager
-def product(folder: Path, *, plugins: Path | None = None) -> Iterator[Process]:
-    """Run Pipulate on a data folder."""
+def product(
+    folder: Path, *, plugins: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Process]:
+    """Run Pipulate on a data folder, with settings besides."""
     process = subprocess.Popen(
         [
             sys.executable, "-m", "pipulate", "run", "--port", "0", "--print-url", "--no-browser",
             "--data", str(folder / "data"), "--plugins", str(plugins or folder / "plugins"),
         ],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=_clean(), cwd=folder,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder,
+        env=_clean() | dict(settings or {}),
     )  # fmt: skip
     assert process.stdout is not None
     link = process.stdout.readline().strip()

@@ -1,7 +1,8 @@
 """Writes requirements.lock: every package with its hashes, for Python 3.11 to 3.14 on Linux and macOS.
 
-The file has three parts: what the program needs, what tests and checks need besides, and Node.js for machines without
-one. It names no package index, so it works with whichever one pip is set up for.
+The file has a part for what the program needs, one for each extra that apps in the box use, one for what tests and
+checks need besides, and Node.js for machines without one. It names no package index, so it works with whichever one pip
+is set up for.
 """
 
 from __future__ import annotations
@@ -15,30 +16,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
-PARTS = (
-    ("program", ["--extra", "postgres", "--group", "build"]),
-    (
-        "tests and checks",
-        ["--extra", "postgres", "--extra", "data", "--extra", "pdf", "--group", "build", "--group", "dev"],
-    ),
-    (
-        "node",
-        [
-            "--extra",
-            "postgres",
-            "--extra",
-            "data",
-            "--extra",
-            "pdf",
-            "--group",
-            "build",
-            "--group",
-            "dev",
-            "--group",
-            "node",
-        ],
-    ),
-)
+PARTS = {  # What each adds to those above it.
+    "program": "--extra postgres --group build",
+    "data": "--extra data",
+    "llm": "--extra llm",
+    "pdf": "--extra pdf",
+    "tests and checks": "--group dev",
+    "node": "--group node",
+}
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = (
     "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "x86_64-apple-darwin", "aarch64-apple-darwin",
@@ -85,8 +70,10 @@ def check(text: str) -> None:
 def main() -> None:
     """Write the lock file."""
     known: list[str] = []
+    arguments: list[str] = []
     out = HEAD
-    for name, arguments in PARTS:
+    for name, more in PARTS.items():
+        arguments += more.split()
         names = "\n".join(part.split(" \\")[0] for part in known)
         new = [part for part in packages(compiled(arguments, names)) if part not in known]
         out += f"\n# --- {name} ---\n\n" + "\n".join(new) + "\n"

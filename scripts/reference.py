@@ -70,8 +70,11 @@ def filled(page: str, **parts: str) -> str:
 _CLI = """\
 # Commands
 
-In a clone the program is `.venv/bin/pipulate`, once `make setup` or `make run` has made the environment. Every command
-explains itself with `--help`, or `-h`; `pipulate --version` prints the version, as `pipulate version` does.
+In a clone the program is `.venv/bin/pipulate`, once `make setup` or `make run` has made the environment. Both install
+what the apps in the box use, and more: the extras `data` (tables, figures, spreadsheets), `pdf`, and `llm` (language
+models that speak OpenAI's protocol). `make setup EXTRAS=` leaves them out, `EXTRAS=data` takes the one; what was
+installed before stays. Every command explains itself with `--help`, or `-h`; `pipulate --version` prints the version,
+as `pipulate version` does.
 
 ## Exit codes
 
@@ -198,6 +201,13 @@ MEND = {
     " `value and state.get('_revert_target') != step_id`. Else show the form.",
     "E006": "Write `prepare_insert_data(self, form)`, `prepare_update_data(self, form)` and `render_item(self, item)`;"
     " see [the class style over a table](../how-to/write-a-crud-app-as-a-class.md).",
+    "A001": "Lower-case letters, digits and underscores, beginning with a letter; `read`, `write` or `destroy`; each"
+    " name once.",
+    "A002": "Use the types of fields, but no file, secret or `Choices`. `Run`, `Files`, `Profile`, `User` and `Tables`"
+    " are handed in to actions of workflows, `Tables` to those of resources, `Tables` and `Profile` to those of"
+    " reports.",
+    "A003": "Write a docstring: it is what a model reads.",
+    "A004": "Give one of the two actions another name. Until then the assistant is offered the first; the app is used.",
     "P001": "The message is Python's own, with the line. For a missing module, install it into the environment Pipulate"
     " runs in.",
     "P002": "Move what waits (a download, a model that is loaded) out of the top level of the file and into a step.",
@@ -214,7 +224,8 @@ MEND = {
     " begins with a letter; at most 50 characters.",
     "R002": "Hand in a pydantic model or a dataclass with at least one field, and the class itself: `Task` and not"
     " `Task()`.",
-    "R003": "Use a type from [Fields](fields.md): all but `File`, `Choices` and `FieldsOf`, which need a run. A field"
+    "R003": "Use a type from [Fields](fields.md): all but `Choices` and `FieldsOf`, which need a run, and `Path`,"
+    " for which a record has `File`. A field"
     " is called by lower-case letters, digits and underscores, and none of `id`, `profile`, `version`, `copy` and"
     " `json`. `Link` goes with `int` or `int | None`.",
     "R004": "Spell the name as the class does. `toggle=` names a field of type `bool`; a rule has parameters named as"
@@ -249,7 +260,10 @@ MEND = {
     " part.",
     "W035": "Use types that pydantic knows for what is sent; `Run`, `Files`, `Profile` and `User` are handed in.",
     "W036": "A name such as `clock`, and `every=0.1` or more.",
-    "W037": "Put the text file beside the app, or hand the text itself in.",
+    "W037": "Put the text file beside the app or into a folder `training`, or hand the text itself in. The app is used"
+    " without it.",
+    "W038": "Leave out what a model does not need, such as what the fields say themselves. The app is used.",
+    "W044": "Write a plain function of the run that returns the prompt; ask for files and secrets in another step.",
     "W041": "Write `background=True` at the step, or leave the parameter out.",
     "W042": "`retries` and `backoff` of at least 0, `timeout` and `at_once` of more than 0, or leave them out.",
 }
@@ -268,7 +282,10 @@ $ pipulate plugins --check
 
 of which the second exits with 1 if there is any. A file with findings is disabled alone; if an earlier version of it
 was in use, that stays in use. A code keeps its meaning for ever. Those that begin with `R` are about
-[tables of records](records.md), those that begin with `W` about workflows, and those that begin with `P` about files.
+[tables of records](records.md), those that begin with `W` about workflows, those that begin with `A` about
+[actions for the assistant](../how-to/give-the-assistant-a-tool.md), and those that begin with `P` about files.
+
+`A004`, `W037` and `W038` are said, and the app is used all the same.
 
 Codes that begin with `E` are common mistakes in class-style plugins. `--check` alone looks for them, in the source and
 without running it, and says only what it is sure of. They keep no file from being used.
@@ -295,9 +312,12 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
     errors.PartRefusedError: (("page 7", "what it returned has no form in JSON (Unable to serialize)"), {}),
     errors.ProcessDiedError: (("links_of", -9), {}),
     errors.ProgramMissingError: (("pandoc", "no such file or directory"), {}),
+    errors.CallNotFoundError: ((), {}),
     errors.ScheduleRefusedError: (("zone", "“Europe/Berln” is no time zone. Did you mean Europe/Berlin?"), {}),
     errors.UnknownTableError: (("There is no table of records 'task'; there are: 'profiles', 'tasks'.",), {}),
     errors.NotInReportError: (("“Customer tasks” knows nobody '17' to be made for.",), {}),
+    errors.CallNotFoundError: ((), {}),
+    errors.ActionFailedError: (("prices", "discount", "KeyError", "8f3a2c"), {}),
     errors.ProfileLockedError: ((), {}),
     errors.RecordNotFoundError: (("tasks", 12), {}),
     errors.RecordConflictError: (
@@ -331,6 +351,8 @@ _SAMPLES: Mapping[type[errors.PipulateError], tuple[tuple[Any, ...], dict[str, A
     errors.InvalidAnswersError: (({"people": "Must be 1 or more."},), {}),
     errors.FieldError: (("end", "This is before the start."), {}),
     errors.StepFailedError: (("links", "8f3a2c"), {}),
+    errors.StepUnansweredError: (("summary", "The model began and then said nothing for 60 seconds."), {}),
+    errors.ModelUnfitError: (("subject: Field required",), {}),
     errors.UploadRefusedError: (("photo.exe cannot be used here. Choose a .csv file.",), {}),
     errors.UploadTooLargeError: (("This file is too large. A file here can have up to 50 MB.",), {}),
     errors.FileGoneError: (("0" * 64,), {}),
@@ -631,7 +653,7 @@ step has written; it is copied into the run. In lists, tuples and dicts each par
 
 A part that cannot be shown says so in its place. The return type is checked when the file is loaded (`W010`), and the
 result when the step returns. With [`@step.done`](api.md#step) you draw it yourself. The libraries come with
-`pip install 'pipulate[data]'`; none is imported before an app imports it.
+`make run` in a clone, elsewhere with `pip install 'pipulate[data]'`; none is imported before an app imports it.
 
 ## Tables
 
@@ -672,7 +694,8 @@ _GALLERY = """# Gallery
 
 The code of every entry of the three apps *Gallery*, which are in the box: `src/pipulate/builtin/gallery_fields.py`,
 `gallery_results.py` and `gallery_live.py`. There each of them works, with its code beside it. Entries that need pandas,
-matplotlib or Bokeh import them when they run; these come with `pip install 'pipulate[data]'`.
+matplotlib or Bokeh import them when they run; these come with `make run` in a clone, elsewhere with
+`pip install 'pipulate[data]'`.
 
 To take one into an app of your own, copy it and name your own workflow in the place of `gallery`:
 

@@ -18,6 +18,9 @@ PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
 WORDS = {
     "program": "Installing the packages the program needs",
+    "data": "Installing what figures, tables and spreadsheets need",
+    "llm": "Installing what asks models over OpenAI's protocol",
+    "pdf": "Installing what sets PDF files",
     "tests and checks": "Installing what tests and checks need",
     "node": "Installing Node.js",
 }
@@ -84,6 +87,8 @@ def install(name: str) -> None:
 def main() -> None:
     """Install the parts that are named on the command line, where that was not done before."""
     refuse_link()
+    if unknown := sorted(set(sys.argv[1:]) - set(WORDS)):
+        sys.exit(f"There is nothing called {unknown[0]!r} to install. EXTRAS can have: data llm pdf")
     for name in sys.argv[1:]:
         mark = VENV / f".{name.split()[0]}"
         if mark.exists() and mark.read_text() == wanted(name):

@@ -4,6 +4,7 @@
 
 const HIGHEST_PX = 4000;
 const AHEAD = "300px";
+const SORTED = /^(-?[0-9]{1,5}(,-?[0-9]{1,5}){0,7})?$/;
 
 interface Drawn {
   element: HTMLElement;
@@ -99,7 +100,18 @@ function tidy(): void {
   for (const frame of drawn.keys()) if (!frame.isConnected) drawn.delete(frame);
 }
 
-function onMessage(event: MessageEvent<{ type?: unknown; height?: unknown; words?: unknown } | null>): void {
+/** Have the downloads of a table come in the order that it was given. */
+function follow(element: HTMLElement, by: string): void {
+  for (const link of document.querySelectorAll<HTMLAnchorElement>("a[data-follows]")) {
+    if (link.dataset["follows"] !== element.id) continue;
+    const address = new URL(link.href);
+    if (by) address.searchParams.set("sort", by);
+    else address.searchParams.delete("sort");
+    link.href = address.pathname + address.search;
+  }
+}
+
+function onMessage(event: MessageEvent<{ type?: unknown; height?: unknown; words?: unknown; by?: unknown } | null>): void {
   if (event.origin !== "null") return;
   const made = [...drawn.values()].find(({ frame }) => frame.contentWindow === event.source);
   if (!made) return;
@@ -116,6 +128,9 @@ function onMessage(event: MessageEvent<{ type?: unknown; height?: unknown; words
   if (event.data?.type === "size") {
     const height = Math.ceil(Number(event.data.height));
     if (height > 0) frame.style.height = `${Math.min(height, HIGHEST_PX)}px`;
+  }
+  if (event.data?.type === "sorted" && SORTED.test(String(event.data.by))) {
+    follow(element, String(event.data.by));
   }
   if (event.data?.type === "problem") failed(made, String(event.data.words).slice(0, 300));
 }

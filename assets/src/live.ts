@@ -1,20 +1,19 @@
 // The socket of the page: messages as they come, and a quiet word when the run or the app changed elsewhere.
 
+import { beAbout, showAnew, startAssistant } from "./assistant";
 import { changed, startChanges } from "./changes";
 import { drop } from "./drafts";
 import { type JobChange, type Part, type Progress, refillLive, showJob, showLive, showProgress, topics } from "./moving";
 import { byId, currentRun, dismiss, notify } from "./page";
 import { tab } from "./tab";
-
-interface Item {
-  seq: number;
-  role: string;
-  html: string;
-  summary?: string;
-}
+import { append, change, type Growth, grow, has, type Item, showModel } from "./talk";
 
 type Frame =
   | { type: "messages"; last: number; items: Item[] }
+  | { type: "changed"; change: number; items: { seq: number; html: string }[] }
+  | { type: "cleared"; change: number; upto: number }
+  | ({ type: "grows" } & Growth)
+  | { type: "model"; html: string }
   | { type: "run"; run: string; version: number; tab: string | null }
   | { type: "apps"; modules: string[] }
   | { type: "records"; resource: string; version: number; tab: string | null }
@@ -43,7 +42,7 @@ function followPlaces(): void {
 function address(): string {
   const run = currentRun();
   const messages = byId("messages");
-  const query = new URLSearchParams({ after: messages?.dataset["last"] ?? "0", tab: tab() });
+  const query = new URLSearchParams({ ...has(), tab: tab() });
   const id = run?.dataset["run"] ?? messages?.dataset["run"];
   const version = run ? (run.dataset["version"] ?? "0") : messages?.dataset["version"];
   if (id) query.set("run", id);
@@ -88,8 +87,9 @@ export function follow(run: string, version: string): void {
   failures = 0;
   for (const notice of ["offline", "gone"]) dismiss(notice);
   list.replaceChildren();
-  Object.assign(list.dataset, { conversation: run, run, version, last: "0" });
+  Object.assign(list.dataset, { conversation: run, run, version, last: "0", changes: "0", cleared: "0" });
   moveNotes(run);
+  beAbout(run);
   const left = current;
   connect();
   left?.close();
@@ -97,17 +97,19 @@ export function follow(run: string, version: string): void {
 
 function moveNotes(run: string): void {
   const form = document.querySelector<HTMLFormElement>("#assistant form[data-note]");
-  const conversation = form?.querySelector<HTMLInputElement>("input[name=_conversation]");
-  if (!form || !conversation) return;
+  if (!form) return;
   drop(form.dataset["draft"] ?? "");
   form.dataset["draft"] = `note:${run}`;
-  conversation.value = run;
   // What is half typed moves along: its draft is kept anew, under the new name.
   form.querySelector("textarea")?.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 function take(frame: Frame): void {
-  if (frame.type === "messages") for (const item of frame.items) append(item);
+  if (frame.type === "messages") append(frame.items);
+  if (frame.type === "grows") grow(frame);
+  if (frame.type === "changed") change(frame.change, frame.items);
+  if (frame.type === "cleared") cleared(frame.change, frame.upto);
+  if (frame.type === "model") showModel(frame.html);
   if (frame.type === "run") changed(frame.run, frame.version, frame.tab);
   if (frame.type === "progress") showProgress(frame);
   if (frame.type === "live") showLive(frame);
@@ -118,55 +120,21 @@ function take(frame: Frame): void {
   }
 }
 
-function element(html: string): HTMLElement {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  return template.content.firstElementChild as HTMLElement;
-}
-
-function append(item: Item): void {
+function cleared(number: number, upto: number): void {
   const list = byId("messages");
-  if (!list || item.seq <= Number(list.dataset["last"])) return;
-  const view = list.parentElement as HTMLElement;
-  const atEnd = view.scrollHeight - view.scrollTop - view.clientHeight < 40;
-  list.dataset["last"] = String(item.seq);
-  const made = element(item.html);
-  const last = list.lastElementChild;
-  if (item.role !== "event") list.append(made);
-  else if (last?.classList.contains("events")) join(last as HTMLElement, made, item.summary ?? "");
-  else list.append(group(made, item.summary ?? ""));
-  if (atEnd) view.scrollTop = view.scrollHeight;
-}
-
-function group(event: HTMLElement, summary: string): HTMLElement {
-  const made = element(
-    '<li class="events"><details><summary><span class="count">1 thing happened: </span>' +
-      '<span class="last"></span></summary><ol></ol></details></li>',
-  );
-  join(made, event, summary);
-  return made;
-}
-
-/** Put an event into the folded line of those that came just before it. */
-function join(line: HTMLElement, event: HTMLElement, summary: string): void {
-  const events = line.querySelector("ol");
-  events?.append(event);
-  const count = events?.children.length ?? 1;
-  const words = line.querySelector(".count");
-  if (words) words.textContent = count === 1 ? "1 thing happened: " : `${count} things happened: `;
-  const last = line.querySelector(".last");
-  if (last) last.innerHTML = summary;
+  if (!list) return;
+  list.dataset["changes"] = String(number);
+  if (Number(list.dataset["cleared"] ?? 0) !== upto) void showAnew().catch(() => {});
 }
 
 export function startLive(): void {
-  const list = byId("messages");
-  if (list?.parentElement) list.parentElement.scrollTop = list.parentElement.scrollHeight;
-  if (!list) return;
+  if (!byId("messages")) return;
+  startAssistant();
   startChanges();
   connect();
   document.addEventListener("htmx:afterSettle", followPlaces);
   document.addEventListener("pipulate:follow", (event) => {
     const { run, version } = (event as CustomEvent<{ run: string; version: string }>).detail;
-    if (list.dataset["run"] !== run) follow(run, version);
+    if (byId("messages")?.dataset["run"] !== run) follow(run, version);
   });
 }

@@ -71,7 +71,9 @@ export function walk(cell: HTMLTableCellElement, down: number, right: number): b
 
 /** Go to the row that a new record is typed into. */
 export function toAddRow(): boolean {
-  const field = root().querySelector<HTMLElement>("#add-row :is(input, select, textarea):not([type=hidden], .visually-hidden)");
+  const fields = ":is(input, select, textarea):not([type=hidden], .visually-hidden)";
+  const find = (row: string) => root().querySelector<HTMLElement>(`${row} ${fields}`);
+  const field = find("#add-row .label") ?? find("#add-row"); // A new record begins with what it is called.
   field?.focus();
   if (field instanceof HTMLInputElement && field.type !== "checkbox") field.select();
   return field !== null;

@@ -77,6 +77,7 @@ export async function doToChosen(button: HTMLButtonElement): Promise<void> {
   const words = button.formAction.includes("/restore") ? "Restored" : "Deleted";
   const number = all()?.checked ? "all that were found" : `${chosen.size} record${chosen.size === 1 ? "" : "s"}`;
   const answer = await inTurn(() => post(button.formAction, sent()));
+  if (answer.isElsewhere) return;
   if (answer.status !== 204) return complain(answer);
   chooseNone();
   tell(`${words} ${number}.`, answer.operation);
@@ -103,6 +104,7 @@ export async function changeChosen(form: HTMLFormElement): Promise<void> {
   form.setAttribute("aria-busy", "true");
   const answer = await inTurn(() => post(form.action, new FormData(form)));
   form.removeAttribute("aria-busy");
+  if (answer.isElsewhere) return;
   if (answer.status === 422 || answer.status === 200) showDrawer(answer.text);
   else if (answer.status !== 204) return complain(answer);
   if (answer.status === 422) return;

@@ -89,6 +89,10 @@ async function reread(cell: HTMLTableCellElement): Promise<void> {
 export async function save(cell: HTMLTableCellElement, after: After): Promise<void> {
   const form = formIn(cell);
   if (!form || form.getAttribute("aria-busy") === "true") return;
+  if (form.querySelector(".sending")) {
+    if (after !== "stay") say(form, "A file is still on its way. Wait for it, or cancel it.");
+    return;
+  }
   if (!isChanged(form)) {
     leave(cell, after !== "stay");
     return goOn(cell, after);
@@ -151,11 +155,15 @@ function goOn(cell: HTMLTableCellElement, after: After): void {
   }
 }
 
+/** Whether something is a field for files, where Enter opens what they are chosen in. */
+export const isForFiles = (target: EventTarget | null): boolean =>
+  target instanceof HTMLInputElement && target.type === "file";
+
 /** Hear the keys that mean something while a field is edited. */
 export function pressed(event: KeyboardEvent, cell: HTMLTableCellElement): void {
   if (event.defaultPrevented || event.isComposing) return;
   const isLong = event.target instanceof HTMLTextAreaElement;
-  const isButton = event.target instanceof HTMLButtonElement;
+  const isButton = event.target instanceof HTMLButtonElement || isForFiles(event.target);
   if (event.key === "Escape") {
     event.preventDefault();
     event.stopPropagation();

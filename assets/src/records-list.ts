@@ -214,6 +214,7 @@ async function takeBack(operation: string): Promise<void> {
   const answer = await inTurn(() => post(`${root().dataset["base"]}/undo`, { operation }));
   const place = done.lastIndexOf(operation);
   if (place >= 0) done.splice(place, 1);
+  if (answer.isElsewhere) return;
   if (answer.status >= 300 || answer.status === 0) return complain(answer);
   if (answer.operation) undone.push(answer.operation);
   notify({ name: "records", words: "Taken back." });
@@ -233,6 +234,7 @@ export async function redoLast(): Promise<void> {
   const last = undone.pop();
   if (!last) return announce("There is nothing to do again.");
   const answer = await inTurn(() => post(`${root().dataset["base"]}/undo`, { operation: last }));
+  if (answer.isElsewhere) return;
   if (answer.status >= 300 || answer.status === 0) return complain(answer);
   if (answer.operation) done.push(answer.operation);
   await refresh();

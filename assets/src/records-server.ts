@@ -7,6 +7,7 @@ export interface Answer {
   text: string;
   operation: string;
   notice: string;
+  isElsewhere: boolean; // It goes on as a job, on a page of its own, which the browser is on its way to.
 }
 
 let queue: Promise<unknown> = Promise.resolve();
@@ -38,13 +39,13 @@ async function ask(address: string, init: RequestInit): Promise<Answer> {
     const answer = await fetch(address, { ...init, headers });
     const text = await answer.text();
     const elsewhere = answer.headers.get("hx-redirect");
-    if (elsewhere) location.assign(elsewhere); // What takes long goes on as a job, on its own page.
+    if (elsewhere) location.assign(elsewhere);
     const notice = answer.ok ? "" : reasonOf(answer.status, text, (name) => answer.headers.get(name));
     const operation = answer.headers.get("x-pipulate-operation") ?? "";
-    return { status: answer.status, text, operation, notice };
+    return { status: answer.status, text, operation, notice, isElsewhere: elsewhere !== null };
   } catch {
     const notice = "The server does not answer. What you typed is still here; try again when it is back.";
-    return { status: 0, text: "", operation: "", notice };
+    return { status: 0, text: "", operation: "", notice, isElsewhere: false };
   }
 }
 
@@ -53,7 +54,8 @@ export function get(address: string): Promise<Answer> {
 }
 
 export function post(address: string, values: Record<string, string> | FormData = {}): Promise<Answer> {
-  const pairs = values instanceof FormData ? [...values].map(([name, text]) => [name, String(text)]) : Object.entries(values);
+  const given = values instanceof FormData ? [...values] : Object.entries(values);
+  const pairs = given.filter(([, text]) => typeof text === "string"); // Files go by themselves; see upload.ts.
   return ask(address, { method: "POST", body: new URLSearchParams(pairs as [string, string][]) });
 }
 

@@ -3,7 +3,7 @@
 import { announce, byId, dismiss, notify } from "./page";
 import { cellsOf, comeBack, current, go, noticed, settle, toAddRow, walk } from "./records-cells";
 import { changeChosen, choose, chooseAll, chooseNone, doToChosen, showChosen, tickField } from "./records-chosen";
-import { edit, formIn, leave, pressed, pressedEarly, save } from "./records-edit";
+import { edit, formIn, isForFiles, leave, pressed, pressedEarly, save } from "./records-edit";
 import {
   addressOf, asked, complain, goTo, list, nameOf, noted, query, redoLast, refresh, remember, root, rows, synchronise,
   takeRow, tell, undoLast,
@@ -55,6 +55,7 @@ async function act(button: HTMLButtonElement): Promise<void> {
   const question = button.dataset["ask"];
   if (question && !confirm(question)) return;
   const answer = await inTurn(() => post(button.formAction));
+  if (answer.isElsewhere) return;
   if (answer.status !== 204) return complain(answer);
   const words = button.formAction.includes("/restore") ? "Restored." : "Erased.";
   tell(words, answer.operation);
@@ -91,6 +92,22 @@ function fill(form: HTMLFormElement, values: Record<string, string[]>): void {
   for (const words of list().querySelectorAll("#records-foot :is(.problem, .problem-row)")) words.remove();
 }
 
+/** Take the files out of the row for a new record; what is returned puts them back. */
+function takeFiles(): () => void {
+  const lists = [...list().querySelectorAll<HTMLElement>("#add-row .uploads")];
+  const held = lists.map((each): [string, Node[]] => {
+    const field = each.closest<HTMLElement>(".upload");
+    return [field?.dataset["upload"] ?? "", [...each.children]];
+  });
+  for (const each of lists) each.replaceChildren();
+  return () => {
+    for (const [address, lines] of held) {
+      const field = list().querySelector(`#add-row .upload[data-upload="${CSS.escape(address)}"] .uploads`);
+      field?.replaceChildren(...lines);
+    }
+  };
+}
+
 function valuesOf(form: HTMLFormElement): Record<string, string[]> {
   const values: Record<string, string[]> = {};
   for (const [name, text] of new FormData(form)) (values[name] ??= []).push(String(text));
@@ -101,6 +118,7 @@ function valuesOf(form: HTMLFormElement): Record<string, string[]> {
 async function add(form: HTMLFormElement): Promise<void> {
   const [sent, values] = [new FormData(form), valuesOf(form)];
   fill(form, blank);
+  const giveBack = takeFiles();
   const empty = textOf(new FormData(form));
   toAddRow();
   const answer = await inTurn(() => post(form.getAttribute("action") + query(), sent));
@@ -115,14 +133,14 @@ async function add(form: HTMLFormElement): Promise<void> {
     row?.scrollIntoView({ block: "nearest" });
   } else if (isNext) {
     const words = `${Object.values(values).flat()[0] ?? "A record"}: this was not added. ${answer.notice}`;
-    notify({ name: "records", words, action: { words: "Put it back", run: () => putBack(form, values, answer) } });
+    notify({ name: "records", words, action: { words: "Put it back", run: () => putBack(form, values, answer, giveBack) } });
   } else {
-    putBack(form, values, answer);
+    putBack(form, values, answer, giveBack);
   }
 }
 
 /** Let a record that was not added be mended: with what is wrong at its fields, where the server said so. */
-function putBack(form: HTMLFormElement, values: Record<string, string[]>, answer: Answer): void {
+function putBack(form: HTMLFormElement, values: Record<string, string[]>, answer: Answer, giveBack: () => void): void {
   dismiss("records");
   const foot = byId("records-foot") as HTMLElement;
   if (answer.status === 422 && answer.text.includes("add-row")) {
@@ -130,6 +148,7 @@ function putBack(form: HTMLFormElement, values: Record<string, string[]>, answer
     dress();
   } else {
     fill(form, values);
+    giveBack();
     complain(answer);
   }
   const wrong = foot.querySelector<HTMLElement>("[aria-invalid=true]");
@@ -198,7 +217,7 @@ function onAddKey(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
   if (event.defaultPrevented) return;
   const isPlain = !(target instanceof HTMLTextAreaElement);
-  if (event.key === "Enter" && !(target instanceof HTMLButtonElement) && (isPlain || event.ctrlKey || event.metaKey)) {
+  if (event.key === "Enter" && !(target instanceof HTMLButtonElement) && !isForFiles(target) && (isPlain || event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     byId<HTMLFormElement>("records-add")?.requestSubmit();
   } else if (event.key === "Escape") {

@@ -98,6 +98,8 @@ function arrived(address: string, line: HTMLElement, file: File, markup: string)
   if (!inputOf(field).multiple) {
     for (const old of listOf(field).querySelectorAll("li.held")) removeLine(field, old);
   }
+  const form = inputOf(field).getAttribute("form"); // A field may be of a form that it does not stand in.
+  if (form) for (const each of made.querySelectorAll("input, button")) each.setAttribute("form", form);
   if (line.isConnected) line.replaceWith(made);
   else listOf(field).append(made);
   if (hadFocus) inputOf(field).focus();
@@ -188,7 +190,7 @@ function upgrade(field: HTMLElement): void {
   const input = inputOf(field);
   if (!input.name) return;
   input.removeAttribute("name"); // What is chosen goes by itself; the form names what arrived.
-  field.closest("form")?.removeAttribute("enctype");
+  input.form?.removeAttribute("enctype");
   input.addEventListener("change", () => {
     take(field, [...(input.files ?? [])]);
     input.value = "";
@@ -228,17 +230,20 @@ document.addEventListener(
   "submit",
   (event) => {
     const form = event.target as HTMLFormElement;
-    const waiting = form.querySelector(".upload .sending");
+    const fields = [...form.elements].map((each) => each.closest<HTMLElement>(".upload"));
+    const waiting = fields.find((field) => field?.querySelector(".sending"));
     if (!waiting || event.submitter?.hasAttribute("formaction")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     const words = "A file is still on its way. Wait for it, or cancel it.";
-    for (const old of form.querySelectorAll(".send-problem")) old.remove();
+    const scope = form.contains(waiting) ? form : waiting;
+    for (const old of scope.querySelectorAll(".send-problem")) old.remove();
     const line = document.createElement("p");
     line.className = "problem send-problem";
     line.setAttribute("role", "alert");
     line.textContent = words;
-    (form.querySelector(".actions") ?? form).before(line);
+    if (scope === form) (form.querySelector(".actions") ?? form).before(line);
+    else waiting.append(line);
   },
   true,
 );

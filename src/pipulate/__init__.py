@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipulate.crud.change import Change
     from pipulate.crud.resource import Resource
     from pipulate.crud.tables import Tables
+    from pipulate.errors import ModelError
     from pipulate.fields import (
         Accept,
         Choices,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from pipulate.workflows.definition import Step, Workflow
     from pipulate.workflows.handed import Messages, Profile, Progress, User
     from pipulate.workflows.markup import Markdown
+    from pipulate.workflows.model import as_data, ask, ask_now
     from pipulate.workflows.run import Earlier, Run
     from pipulate.workflows.views.kinds import Code, Mermaid, Picture, SandboxedHtml
 
@@ -72,6 +74,7 @@ __all__ = [
     "MarkdownEditor",
     "Mermaid",
     "Messages",
+    "ModelError",
     "Picture",
     "Placeholder",
     "Profile",
@@ -91,6 +94,9 @@ __all__ = [
     "User",
     "Workflow",
     "__version__",
+    "as_data",
+    "ask",
+    "ask_now",
 ]
 
 _HOMES = {
@@ -115,6 +121,7 @@ _HOMES = {
     "MarkdownEditor": "fields",
     "Mermaid": "workflows.views.kinds",
     "Messages": "workflows.handed",
+    "ModelError": "errors",
     "Picture": "workflows.views.kinds",
     "Placeholder": "fields",
     "Profile": "workflows.handed",
@@ -133,6 +140,9 @@ _HOMES = {
     "TextArea": "fields",
     "User": "workflows.handed",
     "Workflow": "workflows.definition",
+    "as_data": "workflows.model",
+    "ask": "workflows.model",
+    "ask_now": "workflows.model",
 }
 
 

@@ -8,7 +8,7 @@ import functools
 import json
 import os
 import shlex
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
@@ -19,21 +19,33 @@ from watchfiles import awatch
 from pipulate._clock import Clock, SystemClock, to_text
 from pipulate._log import get_logger
 from pipulate._program import program
+from pipulate.actions.brought import brought
+from pipulate.actions.own import own_actions
+from pipulate.actions.proposing import StepProposals
+from pipulate.actions.scenes import AppScenes
+from pipulate.actions.world import World
+from pipulate.chat.assistant import Assistant
 from pipulate.crud import roles
+from pipulate.crud.chosen import Chosen
 from pipulate.crud.engine import Records
 from pipulate.crud.fitting import fit_command
 from pipulate.crud.long import Long
 from pipulate.crud.tables import Tables
+from pipulate.crud.uploads import RecordUploads
 from pipulate.crud.waiting import Room
 from pipulate.errors import PipulateError
-from pipulate.events import AppsChanged, Bus, MessagesAdded
+from pipulate.events import AppsChanged, Bus, MessagesAdded, ModelChanged
 from pipulate.explicit.entry import Explicit
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.longwork import KIND, LongWork
+from pipulate.explicit.messages import ModelBeside
 from pipulate.jobs import scheduling
 from pipulate.jobs.engine import Place
 from pipulate.jobs.port import Jobs
 from pipulate.jobs.transact import TransactJobs
+from pipulate.llm.models import Models
+from pipulate.llm.opening import open_models
+from pipulate.llm.port import Model
 from pipulate.plugins.host import PluginHost, Table
 from pipulate.reports.engine import Reports
 from pipulate.security.capability import Capability, open_capability, write_private
@@ -49,12 +61,16 @@ from pipulate.storage.ledger import Written
 from pipulate.storage.migrate import migrate_postgres, migrate_sqlite
 from pipulate.storage.restore import finish_restore
 from pipulate.storage.sqlite import SqliteDatabase
+from pipulate.tools.registry import Registry
+from pipulate.web.answers import Answers
 from pipulate.web.assets import Assets
 from pipulate.web.errors import refused
 from pipulate.web.guard import OPEN, App, Guard
+from pipulate.web.known import known_apps
 from pipulate.web.routes import router
 from pipulate.web.site import Site
 from pipulate.workflows.engine import Engine
+from pipulate.workflows.model import Asker
 from pipulate.workflows.unattended import Unattended, missing_app
 from pipulate.workflows.uploads import Uploads
 
@@ -80,6 +96,18 @@ def open_database(settings: Settings, layout: Layout) -> Database:
     return SqliteDatabase(layout.database)
 
 
+def _held(settings: Settings, layout: Layout) -> tuple[FolderLock, Capability, Database]:
+    """Take hold of the data folder; let go of it again where something in it cannot be used."""
+    layout.make()
+    lock = FolderLock(layout)
+    try:
+        finish_restore(layout)
+        return lock, open_capability(layout.root), open_database(settings, layout)
+    except BaseException:
+        lock.release()
+        raise
+
+
 def _jobs(settings: Settings, layout: Layout, db: Database, clock: Clock, capability: Capability) -> Jobs:
     url = settings.database_url.get_secret_value() if settings.database_url is not None else None
     return TransactJobs(db, clock, Place(layout.jobs, url, f"pipulate-{capability.instance}"), settings.plugins)
@@ -93,12 +121,42 @@ def _reports(
     return Reports(db, files, clock, runs_jobs, engine.work.tables)
 
 
-def _take_into_use(table: Table, engine: Engine, records: Records, reports: Reports) -> None:
-    """Hand the apps of a table to those who work with them."""
+def _actions(
+    db: Database, engine: Engine, records: Records, reports: Reports, table: Callable[[], Table]
+) -> tuple[World, Registry]:
+    """Return what the assistant's actions work with, and the actions."""
+    world = World(db, engine, records, reports, lambda: known_apps(table()))
+    return world, Registry(own_actions(world))
+
+
+def _assistant(
+    settings: Settings, model: Model | None, bus: Bus, clock: Clock, world: World, registry: Registry
+) -> tuple[Models, Assistant]:
+    """Return the models, and the assistant with the actions a model may ask for and what it is told of the page."""
+
+    def news() -> None:
+        bus.publish(ModelChanged())
+
+    models = open_models(settings, changed=news) if model is None else Models(model, settings, changed=news)
+    chat = Assistant(
+        world.db, bus, clock, models, registry, AppScenes(world), proposals=StepProposals(world),
+        answer=settings.model_answer,
+    )  # fmt: skip
+    return models, chat
+
+
+def _asker(settings: Settings, models: Models, chat: Assistant, loops: Sequence[asyncio.AbstractEventLoop]) -> Asker:
+    return Asker(models, chat.ready, chat.is_there, lambda: next(iter(loops), None), answer=settings.model_answer)
+
+
+def _take_into_use(table: Table, world: World, registry: Registry) -> None:
+    """Hand the apps of a table to those who work with them, and their actions to who offers them."""
+    engine, records, reports = world.engine, world.records, world.reports
     apps = table.by_app.items()
     engine.catalog = {name: each.workflow for name, each in apps if each.workflow is not None}
     records.resources = {name: each.resource for name, each in apps if each.resource is not None}
     reports.catalog = {name: each.report for name, each in apps if each.report is not None}
+    registry.take_in(brought(world))
 
 
 def _limits(settings: Settings) -> uploads.Limits:
@@ -148,6 +206,7 @@ class Application:
         """Load the plugins and do what has to be done in the background, for as long as the block lasts; then close."""
         self._loops.append(asyncio.get_running_loop())
         self.site.plugins.start()
+        await self.site.assistant.start()
         try:
             async with _in_background(self.site):
                 yield
@@ -157,9 +216,14 @@ class Application:
 
     async def close(self) -> None:
         """Let go of everything; what was acknowledged is stored."""
+        await self.site.assistant.close()
         await self.site.engine.background.jobs.close()
+        if self.site.engine.work.asker is not None:  # After the jobs: those that wait for a model are to go on later.
+            await self.site.engine.work.asker.close()
+        await self.site.models.close()
         await self.site.engine.close()
         self.site.uploads.close()
+        self.site.record_uploads.close()
         self.site.long.room.close()
         if self.site.explicit is not None:
             self.site.explicit.close()
@@ -174,6 +238,7 @@ def build(
     clock: Clock | None = None,
     in_box: Path = IN_BOX,
     jobs: Callable[[Database, Clock], Jobs] | None = None,
+    model: Model | None = None,
 ) -> Application:
     """Put the application together. Nothing listens yet, and no plugin is imported.
 
@@ -182,35 +247,30 @@ def build(
         clock: The time; the computer's own where it is not given.
         in_box: The folder of the apps that came with the program.
         jobs: Makes what runs the jobs; the engine where it is not given.
+        model: What serves the language model; what the settings name where it is not given.
 
     Raises:
         PipulateError: If it cannot start; says why and what to do.
     """
-    layout = Layout(settings.data.resolve())
-    assets = Assets()
-    layout.make()
-    lock = FolderLock(layout)
-    try:
-        finish_restore(layout)
-        capability = open_capability(layout.root)
-        db = open_database(settings, layout)
-    except BaseException:
-        lock.release()
-        raise
+    layout, assets = Layout(settings.data.resolve()), Assets()
+    lock, capability, db = _held(settings, layout)
     bus, clock = Bus(), clock or SystemClock()
     files = FileStore(layout.files)
     runs_jobs = jobs(db, clock) if jobs is not None else _jobs(settings, layout, db, clock, capability)
     engine = Engine(db, files, bus, clock, runs_jobs, is_only_writer=not settings.is_postgres)
     runs_jobs.register(scheduling.KIND, Unattended(engine))
     scheduler = scheduling.Scheduler(db, clock, runs_jobs, bus, functools.partial(missing_app, engine))
-    records = Records(db, bus, clock, engine.apart)
+    records = Records(db, bus, clock, engine.apart, files)
     reports = _reports(db, files, clock, runs_jobs, engine, records)
-    long = Long(records, Room(layout.state / "imports", db, clock), runs_jobs, clock, engine.there)
-    loops: list[asyncio.AbstractEventLoop] = []
+    long = Long(
+        records, Room(layout.state / "imports", db, clock), Chosen(db, clock), runs_jobs, clock, engine.there
+    )  # fmt: skip
+    loops, hosts = list[asyncio.AbstractEventLoop](), set[str]()
+    world, registry = _actions(db, engine, records, reports, lambda: plugins.table)
 
     def changed(modules: frozenset[str]) -> None:
         """Take the new table into use, on the thread that loaded it; tell the pages, on the loop."""
-        _take_into_use(plugins.table, engine, records, reports)
+        _take_into_use(plugins.table, world, registry)
         roles.take_in(db, clock, _roles_in(plugins.table), told=lambda news: on_loop(bus.publish, news))
         if plugins.wait_ready(0):  # Those a start loads are no news to a page that comes back to it.
             on_loop(bus.publish, AppsChanged(modules))
@@ -237,6 +297,7 @@ def build(
         log_level=settings.log_level,
         said=lambda conversation, seq: on_loop(bus.publish, MessagesAdded(conversation, seq)),
         changed=lambda change: on_loop(bus.publish, change),
+        model=ModelBeside(lambda user: assistant.is_there(Who(user)), lambda where: on_loop(assistant.wake, where)),
     )
     plugins = PluginHost(
         settings.plugins, in_box, layout.state, limit_s=settings.import_limit_s, changed=changed,
@@ -245,11 +306,13 @@ def build(
     if explicit.work is not None:
         engine.background.orders[KIND] = explicit.work.order
     limits = _limits(settings)
-    sent = Uploads(db, files, clock, limits)
+    models, assistant = _assistant(settings, model, bus, clock, world, registry)
+    engine.work.asker = _asker(settings, models, assistant, loops)
     site = Site(
-        settings, db, engine, records, reports, long, plugins, capability, assets, bus, clock, sent, scheduler, explicit
-    )
-    hosts: set[str] = set()
+        settings, db, engine, records, reports, long, plugins, capability, assets, bus, clock,
+        Uploads(db, files, clock, limits), RecordUploads(db, files, clock, limits), scheduler, models, assistant,
+        world, registry, Answers(assistant.growing), explicit, world.tables,
+    )  # fmt: skip
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
@@ -287,7 +350,7 @@ def _plugins_option(settings: Settings) -> str:
 async def _in_background(site: Site) -> AsyncIterator[None]:
     """Watch the plugin folder, and remove what nobody wants any more, while the server runs."""
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(_tidy(site, stop)), asyncio.create_task(_take_up(site))]
+    tasks = [asyncio.create_task(each) for each in (_tidy(site, stop), _take_up(site), site.models.run())]
     if site.settings.reload:
         tasks.append(asyncio.create_task(_watch(site, stop)))
     try:
@@ -300,7 +363,7 @@ async def _in_background(site: Site) -> AsyncIterator[None]:
 
 
 async def _take_up(site: Site) -> None:
-    """Take up the jobs that were left, once the apps they are of are there; from then on, look after the schedules."""
+    """Take up what was left, once the apps it is of are there: jobs, questions; then look after the schedules."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + site.settings.import_limit_s * 2
     # In slices: a thread that waits for an app which hangs would hold up the end of the program.
@@ -310,6 +373,7 @@ async def _take_up(site: Site) -> None:
         await site.engine.background.wake()
     except PipulateError as error:
         _log.warning("jobs.not_taken_up", reason=str(error))
+    await site.assistant.resume()
     await site.scheduler.run()
 
 

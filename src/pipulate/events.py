@@ -38,6 +38,37 @@ class MessagesAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageChanged:
+    """A message that was there already is another: an answer ended, a call was decided or ended.
+
+    Attributes:
+        conversation: Id of the conversation.
+        change: Number of the newest change.
+    """
+
+    conversation: str
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerGrew:
+    """The answer that is being written in a conversation has more words, which are not in the store yet.
+
+    Attributes:
+        conversation: Id of the conversation.
+        seq: Number of its message.
+    """
+
+    conversation: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChanged:
+    """Another language model can be asked, or none, or one again."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepProgressed:
     """A step that is running says how far it is, or (`now` is None) has ended.
 
@@ -95,7 +126,17 @@ class RecordsChanged:
     tab: str | None
 
 
-Happening = RecordsChanged | RunChanged | MessagesAdded | StepProgressed | JobChanged | AppsChanged
+Happening = (
+    RecordsChanged
+    | RunChanged
+    | MessagesAdded
+    | MessageChanged
+    | AnswerGrew
+    | ModelChanged
+    | StepProgressed
+    | JobChanged
+    | AppsChanged
+)
 Listener = Callable[[Happening], Any]
 
 

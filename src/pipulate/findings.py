@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 CODES = {
+    "A001": "An action for the assistant has a name or an effect that is not allowed, or two have one name.",
+    "A002": "An action for the assistant has a parameter that a model cannot give.",
+    "A003": "An action for the assistant does not say what it is for.",
+    "A004": "Another app has an action for the assistant of the same name.",
     "E001": "A class-style step that is done does not load the next one.",
     "E002": "A class-style handler does not take the request.",
     "E003": "The answer to a class-style form goes to the wrong place.",
@@ -51,7 +55,11 @@ CODES = {
     "W035": "A handler of the app's own address has a parameter that cannot be sent.",
     "W036": "A live view has a name or an interval that is not allowed.",
     "W037": "The training text of the app is not there.",
+    "W038": "The training text of the app is too long.",
+    "W044": "`suggest_with_model` cannot be used so: its function, or what the step asks for.",
 }
+WARNINGS = frozenset({"A004", "W037", "W038"})
+"""Those that are said, and keep no app from being used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,11 @@ class Finding:
     message: str
     file: str = ""
     line: int = 0
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the app can be used all the same."""
+        return self.code in WARNINGS
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""

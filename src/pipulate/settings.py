@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from pipulate.errors import SettingsError
@@ -47,7 +48,8 @@ class Settings(BaseModel):
         default=500, description="Largest file that can be uploaded, in millions of bytes. A field may allow less."
     )
     upload_form_mb: Annotated[int, Field(ge=1)] = Field(
-        default=1_000, description="Most that files uploaded for one step may have together, in millions of bytes."
+        default=1_000,
+        description="Most that files for one step or record may have together, in millions of bytes.",
     )
     upload_run_mb: Annotated[int, Field(ge=1)] = Field(
         default=5_000, description="Most that the files of one run may have together, in millions of bytes."
@@ -66,6 +68,39 @@ class Settings(BaseModel):
         default=10.0, description="Seconds after which a plugin that is still importing is reported as hanging."
     )
 
+    model_server: Literal["ollama", "openai", "off"] = Field(
+        default="ollama",
+        description="What serves the language model: `ollama`, `openai` for anything that speaks its protocol, `off`.",
+    )
+    model_url: str = Field(
+        default="",
+        validate_default=True,
+        description="Address of that server; unset is `http://127.0.0.1:11434` for `ollama`, and has to be set for"
+        " `openai`, with `/v1` at its end.",
+    )
+    model: str = Field(
+        default="", description="Name of the model; unset takes the best one that is there, and people can choose."
+    )
+    model_key: SecretStr | None = Field(
+        default=None,
+        description="Key for that server. Unset looks into the keyring of this machine, service `pipulate`, user the"
+        " host name of the address, where `keyring` is installed.",
+    )
+    model_context: Annotated[int, Field(ge=2_048, le=1_048_576)] = Field(
+        default=16_384,
+        description="Most tokens that a question and its answer have together; less where a model was made for less.",
+    )
+    model_answer: Annotated[int, Field(ge=128, le=65_536)] = Field(
+        default=2_048, description="Most tokens of an answer."
+    )
+    model_remote: bool = Field(
+        default=False,
+        description="Let models be used that `ollama` has running elsewhere: what is said to them leaves this machine.",
+    )
+    model_wait_s: Annotated[float, Field(gt=0)] = Field(
+        default=120.0, description="Seconds a model may take until its first word; then 60 from one word to the next."
+    )
+
     state_tables: bool = Field(
         default=False,
         description="For development: log the state of a class-style run as a table after each of its requests.",
@@ -77,6 +112,23 @@ class Settings(BaseModel):
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise PydanticCustomError("database_url", "must start with postgresql://")
         return url
+
+    @field_validator("model_url")
+    @classmethod
+    def _is_a_server_that_can_be_asked(cls, url: str, info: ValidationInfo) -> str:
+        if not url and info.data.get("model_server") == "openai":
+            raise PydanticCustomError("model_url", "has to be set where PIPULATE_MODEL_SERVER is openai")
+        if url and (wrong := _wrong_with(url)):
+            raise PydanticCustomError("model_url", wrong)
+        return url.rstrip("/")
+
+    @field_validator("model_key")
+    @classmethod
+    def _is_a_key_that_can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
+        text = key.get_secret_value().strip() if key else ""
+        if not (text.isascii() and text.isprintable()):
+            raise PydanticCustomError("model_key", "must be letters, digits and signs of ASCII")
+        return SecretStr(text) if text else None
 
     @property
     def is_postgres(self) -> bool:
@@ -111,6 +163,22 @@ def read_settings(environ: Mapping[str, str], **given: Any) -> Settings:
     if findings:
         raise SettingsError(findings)
     return settings
+
+
+def _wrong_with(url: str) -> str:
+    """Return what keeps an address from being one of a server of language models, "" where nothing does."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # Raises where it is no number of a port.
+    except ValueError:
+        return "is no address"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "must start with http:// or https:// and a host"
+    if parts.username is not None or parts.password is not None:
+        return "must hold no user and no password; a key goes into PIPULATE_MODEL_KEY"
+    if parts.query or parts.fragment or not url.isprintable() or " " in url:
+        return "must have no space, ? or # in it"
+    return ""
 
 
 def _variable(field: str) -> str:

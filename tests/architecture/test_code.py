@@ -12,10 +12,18 @@ import pytest
 from tests.architecture.sources import ROOT, SRC, docstrings, name_of, nodes, sources, tree_of
 
 WIDE_EXCEPTS = {
+    "actions/proposing.py:_prompt": "calls a function of an app's author",
+    "chat/proposing.py:proposed": "calls the rules of an app: one that fails is a suggestion that did not come",
     "_log.py:_Bridge.emit": "what a library logs must not stop what it does",
     "_threads.py:Threads.run.task": "handed to whoever waits",
-    "app.py:build": "lets go of the folder, and raises again",
-    "crud/engine.py:Records.told": "plugin border: what follows a change that is stored",
+    "actions/guarded.py:guarded": "plugin border: what the code of an app fails at is told to whoever asked for it",
+    "app.py:_held": "lets go of the folder, and raises again",
+    "crud/hooks.py:Hooks.told": "plugin border: what follows a change that is stored",
+    "chat/answering.py:hear": "an adapter that fails is a model that gives no answer",
+    "chat/answering.py:put_by.saving": "task border: tried again; the end of an answer is stored all the same",
+    "chat/assistant.py:Assistant._work": "task border: the questions are in the store, and are taken up again",
+    "chat/carrying.py:Carrying._carry": "task border: the row stays `running`, and the next start says why",
+    "chat/carrying.py:Carrying._outcome": "plugin border: an action; goes to whoever asked for it",
     "crud/exporting.py:_of_author": "plugin border: one cell that fails leaves the others as they are",
     "crud/ordering.py:_value": "plugin border: one record that fails comes last, and says so in its cell",
     "ui/records/cells.py:drawn": "plugin border: one cell that fails leaves the others as they are",
@@ -38,6 +46,9 @@ WIDE_EXCEPTS = {
     "jobs/transact.py:TransactJobs._open": "library border: says so in the log, and raises again",
     "jobs/working.py:Working._do": "plugin border: the work of a job, and whatever would end the program",
     "explicit/longwork.py:_bound": "plugin border: an annotation",
+    "llm/opening.py:key_of": "library border: there are many kinds of keyrings, and each fails in its own way",
+    "llm/wire.py:Bounded.send": "closes the answer, and raises again",
+    "llm/wrapped.py:_mapped": "library border: what a server sends may break it in any place",
     "explicit/chain.py:_Chain._filled": "plugin border: a handler that is called for what it was just asked",
     "explicit/messages.py:Speaker._store": "thread border: what is said next is stored all the same",
     "explicit/calls.py:Calls.result": "plugin border: a handler, and whatever would end the program",
@@ -52,6 +63,7 @@ WIDE_EXCEPTS = {
     "storage/sqlite.py:SqliteDatabase._write_batch": "each caller hears of it, and the writer lives",
     "ui/overrides.py:arranged": "plugin border: the app's own form",
     "ui/overrides.py:shown": "plugin border: the view of a result",
+    "web/cards.py:_differences": "plugin border: what an action would change",
     "web/live.py:_Page._draw": "plugin border: a live view",
     "ui/results.py:drawn": "border of the store: a part of a result, which may be from another time or place",
     "testing/app.py:_Running.__init__": "lets go of what was begun, and raises again",
@@ -87,6 +99,7 @@ LONG_FUNCTIONS = {
 
 SLEEPS = {
     "integration/test_server_limits.py:reads_all": "an application that is slow is what is tested",
+    "support/ollama.py:Ollama._parts": "a model that is slow is what is tested",
     "property/test_background_machine.py:BackgroundMachine.time_passes": "nothing depends on how far jobs come in it",
     "support/job_room.py:eventually": "looks again and again until something is so",
     "support/flows.py:until": "looks again and again until something is so",
@@ -97,6 +110,8 @@ CLASS_STYLE = ("builtin/hello_workflow.py", "cli/templates.py")
 
 NAMES_FOR_PEOPLE = {
     "explicit/keys.py:app_name": "a plugin that has no name at all",
+    "actions/brought.py:bounded": "a message",
+    "actions/guarded.py:guarded": "a message",
     "explicit/longwork.py:_same": "compares two functions; the name of one is stored, for it is found again by that",
     "explicit/modules.py:": "says which generation a plugin's Step is of",
     "explicit/modules.py:Later.__init__": "a message",
@@ -246,7 +261,8 @@ def test_markup_is_declared_safe_in_few_places_only() -> None:
     found = {where for node, where in nodes() if isinstance(node, ast.Call) and name_of(node) in ("raw", "Html")}
     assert {where for where in found if not where.startswith("ui/html.py")} == {
         "explicit/markup.py:_Writer.whole", "explicit/markup.py:pieces", "explicit/markup.py:render",
-        "ui/explicit.py:explicit_page", "ui/frame.py:document", "ui/markdown.py:markdown", "ui/sanitised.py:sanitised",
+        "ui/assistant/prose.py:prose", "ui/explicit.py:explicit_page", "ui/frame.py:document",
+        "ui/markdown.py:markdown", "ui/sanitised.py:sanitised",
         # JSON of our own making, in which no element can end.
         "ui/reports.py:_content",
         "web/explicit.py:_resumed", "web/oldhost.py:sandbox", "web/views.py:frame",

@@ -11,8 +11,9 @@ from tests.architecture.sources import ROOT
 FACADE = [
     "Accept", "Change", "Choices", "Code", "CodeEditor", "Colour", "DateRange", "Earlier", "FieldError", "FieldsOf",
     "File", "Files", "Help", "Hidden", "Job", "Label", "Link", "Markdown", "MarkdownEditor", "Mermaid", "Messages",
-    "Picture", "Placeholder", "Profile", "Progress", "Radios", "Range", "Report", "Resource", "Run", "SandboxedHtml",
-    "Search", "Slider", "Step", "Switch", "Tables", "TextArea", "User", "Workflow", "__version__",
+    "ModelError", "Picture", "Placeholder", "Profile", "Progress", "Radios", "Range", "Report", "Resource", "Run",
+    "SandboxedHtml", "Search", "Slider", "Step", "Switch", "Tables", "TextArea", "User", "Workflow", "__version__",
+    "as_data", "ask", "ask_now",
 ]  # fmt: skip
 ELEMENTS = [
     "EMPTY", "Element", "FormParts", "Html", "a", "b", "br", "code", "dd", "details", "div", "dl", "dt", "em", "h2",
@@ -22,8 +23,8 @@ ELEMENTS = [
 
 KIT = [
     "AppFailedError", "BrokenRunError", "Choice", "ConflictError", "Entry", "Field", "ManualClock", "Play", "PlayError",
-    "RefusedError", "RunningApp", "Store", "StoredRun", "Upload", "WrongFieldError", "WrongStepError", "check_workflow",
-    "play", "play_plugin",
+    "RefusedError", "RunningApp", "ScriptedModel", "Store", "StoredRun", "Upload", "WrongFieldError", "WrongStepError",
+    "check_workflow", "play", "play_plugin",
 ]  # fmt: skip
 
 

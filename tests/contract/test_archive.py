@@ -15,7 +15,7 @@ import pytest
 from pipulate._clock import to_text
 from pipulate._ids import new_id
 from pipulate.errors import ArchiveError, StorageError, StoreDamagedError, StoreNewerError
-from pipulate.storage import jobs, transfer
+from pipulate.storage import calls, jobs, messages, transfer
 from pipulate.storage.archive import Archive, backup
 from pipulate.storage.check import check_sqlite_file
 from pipulate.storage.database import Transaction
@@ -30,6 +30,7 @@ from pipulate.storage.records.shape import Column, Shape
 from pipulate.storage.restore import restore_postgres, restore_sqlite
 from pipulate.storage.sqlite import SqliteDatabase
 from pipulate.testing import ManualClock
+from tests.support.called import asked
 from tests.support.jobs import AT, put_one
 from tests.support.store import LARGE, Postgres, Sqlite, Store, rows_of
 from tests.support.store_archives import Entries, deep, edited, entries_of, link, packed
@@ -47,6 +48,8 @@ def fill(store: Store) -> None:
     store.db.write_now(jobs.note, job, AT, None, None, [(AT, "a line")])
     store.db.write_now(jobs.put_part, job, 1, "part", "1", AT)
     store.db.write_now(put_record, store.db.name, "kept")
+    store.db.write_now(messages.add, run, AT, "ada", "answer", "Shall I?", state="done", data={"question": 1})
+    store.db.write_now(calls.add, asked(run))
 
 
 SHAPE = Shape("things", (Column("name", "text"), Column("done", "flag"), Column("tags", "json")), key=("name",))
@@ -380,7 +383,7 @@ UNFIT: dict[str, Callable[[bytes], bytes]] = {
     "of no version": manifest(lambda document: document.update(revision=None)),
     "with a table nobody knows": table("more", row("x")),
     "with a column nobody knows": table("conversations", row("x"), columns=["evil"]),
-    "with the same row twice": table("conversations", 2 * row("x", 1)),
+    "with the same row twice": table("conversations", 2 * row("x", 1, 0, 0)),
     "with rows that belong to nothing": table("runs", b""),
 }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipulate.storage import journal, lifecycle, runs
+from pipulate.storage import calls, journal, lifecycle, runs
+from tests.support.called import asked
 from tests.support.store import LARGE, ORDER, Store, value_of
 
 DAMAGE = {
@@ -76,3 +77,15 @@ def test_a_missing_or_damaged_file_is_named_with_its_run(store: Store, content: 
     path = next((store.layout.files / run).iterdir())
     path.unlink() if content is None else path.write_bytes(content)
     assert ["demo/damaged" in problem for problem in store.problems()] == [True]
+
+
+@pytest.mark.parametrize("lost", ["action_calls", "messages"])
+def test_a_call_and_its_message_are_missed_where_one_of_them_is_lost(store: Store, lost: str) -> None:
+    call = store.db.write_now(calls.add, asked("user:ada"))
+    assert store.problems() == []
+    store.is_damaged = True
+    store.db.write_now(lambda tx: tx.run(f"DELETE FROM {lost} WHERE conversation = 'user:ada'"))  # noqa: S608
+    told = f"call {call.id}: its message is not there"
+    if lost == "action_calls":
+        told = "conversation user:ada: message 1 is about a call that is not there"
+    assert store.problems() == [told]

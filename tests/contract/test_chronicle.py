@@ -7,10 +7,11 @@ from time import perf_counter
 import pytest
 
 from pipulate._clock import to_text
-from pipulate.storage import chronicle, lifecycle, messages, profiles
+from pipulate.storage import calls, chronicle, lifecycle, messages, profiles
 from pipulate.storage.chronicle import Kind, Line, Said, Wanted
 from pipulate.storage.database import Transaction
 from pipulate.storage.ledger import RunRow
+from tests.support.called import asked
 from tests.support.store import Store
 
 
@@ -118,7 +119,7 @@ def test_a_long_history_is_read_as_fast_as_a_page_of_it(store: Store) -> None:
             " updated_by) VALUES (:id, 'demo', :key, :key, '', 'default', 'ada', 1, :at, :at, 'ada')",
             runs,
         )
-        tx.run("INSERT INTO conversations VALUES ('user:ada', 10000)")
+        tx.run("INSERT INTO conversations (id, last) VALUES ('user:ada', 10000)")
         tx.many(
             "INSERT INTO messages (conversation, seq, at, actor, role, text, found, profile)"
             " VALUES ('user:ada', :seq, :at, 'ada', 'user', :text, :found, 'default')",
@@ -138,3 +139,29 @@ def test_a_long_history_is_read_as_fast_as_a_page_of_it(store: Store) -> None:
         assert len(page) == 50
         assert min(took) < 0.02
     assert [isinstance(line.of, Said) for line in page].count(True) == 25
+
+
+def test_what_was_said_beside_an_app_is_in_the_history_and_nobody_elses_is(store: Store) -> None:
+    for conversation, by in (
+        (messages.of_app("ada", "demo"), "ada"), (messages.of_app("adam", "demo"), "adam"), ("user:ada0", "ada0"),
+    ):  # fmt: skip
+        store.db.write_now(messages.add, conversation, store.author().at, by, "user", f"of {by}")
+    assert texts(listed(store)) == ["of ada"]
+    assert texts(listed(store, by="adam")) == ["of adam"]
+
+
+def test_an_answer_is_found_in_the_history_and_a_call_is_not(store: Store) -> None:
+    talk, at = messages.of_app("ada", "demo"), store.author().at
+    store.db.write_now(messages.add, talk, at, "ada", "answer", "It is four.", state="done", data={"question": 1})
+    store.db.write_now(calls.add, asked(talk))
+    assert texts(listed(store)) == ["It is four."]
+    assert texts(listed(store, Wanted(words="FOUR"))) == ["It is four."]
+
+
+def test_what_was_cleared_away_is_not_in_the_history_until_it_is_shown_again(store: Store) -> None:
+    say(store, "before")
+    store.db.write_now(messages.clear, messages.general("ada"), 1)
+    say(store, "after")
+    assert texts(listed(store)) == ["after"]
+    store.db.write_now(messages.clear, messages.general("ada"), 0)
+    assert texts(listed(store)) == ["after", "before"]

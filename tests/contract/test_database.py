@@ -250,9 +250,9 @@ def test_an_error_of_a_unique_value_is_told_from_others(store: Store) -> None:
             raise LookupError(tx.is_taken(error)) from None
         return False
 
-    store.db.write_now(lambda tx: tx.run("INSERT INTO conversations VALUES ('default', 0)"))
-    double = "INSERT INTO conversations VALUES ('default', 0)"
-    for sql, taken in ((double, True), ("INSERT INTO conversations VALUES ('x', NULL)", False)):
+    store.db.write_now(lambda tx: tx.run("INSERT INTO conversations (id, last) VALUES ('default', 0)"))
+    double = "INSERT INTO conversations (id, last) VALUES ('default', 0)"
+    for sql, taken in ((double, True), ("INSERT INTO conversations (id, last) VALUES ('x', NULL)", False)):
         with pytest.raises(LookupError, match=str(taken)):
             store.db.write_now(told, sql)
 

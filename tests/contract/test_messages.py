@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipulate.storage import messages
+from pipulate.storage import messages, profiles
 from pipulate.storage.database import Transaction
 from tests.support.store import Store
 
@@ -92,3 +92,132 @@ def test_a_message_whose_transaction_fails_leaves_no_gap(store: Store) -> None:
 
 def test_the_conversation_outside_runs_belongs_to_one_person() -> None:
     assert messages.general("ada") != messages.general("bob")
+
+
+# Conversations beside apps
+
+
+def test_a_conversation_beside_an_app_is_the_persons_own_and_no_others(store: Store) -> None:
+    beside = messages.of_app("ada", "Größe: 1")
+    assert messages.is_outside(beside, "ada")
+    assert messages.is_outside(messages.general("ada"), "ada")
+    assert not messages.is_outside(beside, "ad")
+    assert not messages.is_outside(messages.general("adam"), "ada")
+    assert not messages.is_outside(store.start(), "ada")
+
+
+def test_what_is_done_to_records_is_told_beside_their_resource(store: Store) -> None:
+    told = store.db.write_now(messages.add_done, store.author().at, "ada", "tasks", "0" * 32)
+    assert told == (messages.of_app("ada", "tasks"), 1)
+    (line,) = store.db.read_now(messages.after, messages.of_app("ada", "tasks"), 0)
+    assert (line.role, line.text) == ("record", "0" * 32)
+
+
+def test_what_comes_of_a_question_belongs_to_its_profile_whichever_is_chosen_then(store: Store) -> None:
+    talk = messages.general("ada")
+    store.db.write_now(profiles.add, "acme", "Acme", store.author().at)
+    store.db.write_now(profiles.choose, "ada", "acme")
+    say(store, talk, "asked")
+    store.db.write_now(profiles.choose, "ada", "default")
+    answer(store, talk, "answered")
+    say(store, talk, "a note")
+    of_acme = store.db.read_now(messages.after, talk, 0, profile="acme")
+    assert [each.text for each in of_acme] == ["asked", "answered"]
+
+
+# What changes
+
+
+def answer(store: Store, conversation: str, text: str = "", state: str = "open") -> int:
+    """Add an answer to message 1."""
+    at, data = store.author().at, {"question": 1}
+    return store.db.write_now(messages.add, conversation, at, "ada", "answer", text, state=state, data=data)
+
+
+def test_an_answer_changes_and_keeps_what_is_not_said(store: Store) -> None:
+    say(store, "talk", "x")
+    seq = answer(store, "talk", "so far")
+    assert store.db.write_now(messages.change, "talk", seq, data={"question": 1, "more": "\ud800\0"}) == 1
+    assert store.db.write_now(messages.change, "talk", seq, text="whole", state="done") == 2
+    found = store.db.read_now(messages.find, "talk", seq)
+    assert found is not None
+    assert (found.text, found.state, found.data, found.changed) == (
+        "whole", "done", {"question": 1, "more": "\ud800\0"}, 2,
+    )  # fmt: skip
+
+
+def test_a_change_happens_only_from_the_state_it_is_meant_for(store: Store) -> None:
+    say(store, "talk", "x")
+    seq = answer(store, "talk", "stopped here", state="stopped")
+    assert store.db.write_now(messages.change, "talk", seq, text="too late", was="open") == 0
+    assert store.db.read_now(messages.after, "talk", seq - 1)[0].text == "stopped here"
+    assert store.db.write_now(messages.change, "nowhere", 1, text="x") == 0
+
+
+def test_what_is_put_by_is_no_change_and_comes_too_late_for_an_answer_that_ended(store: Store) -> None:
+    say(store, "talk", "x")
+    seq = answer(store, "talk")
+    store.db.write_now(messages.keep, "talk", seq, "some words")
+    assert store.db.read_now(messages.after, "talk", 1)[0].text == "some words"
+    assert store.db.read_now(messages.numbers, "talk") == (2, 0, 0)
+    store.db.write_now(messages.change, "talk", seq, text="the end", state="done")
+    store.db.write_now(messages.keep, "talk", seq, "some words")
+    assert store.db.read_now(messages.after, "talk", 1)[0].text == "the end"
+
+
+def test_who_knows_the_last_message_and_the_last_change_misses_nothing(store: Store) -> None:
+    for text in "ab":
+        say(store, "talk", text)
+    first, second = answer(store, "talk"), answer(store, "talk")
+    for seq in (second, first, second):
+        store.db.write_now(messages.change, "talk", seq, text=f"{seq}")
+    assert store.db.read_now(messages.numbers, "talk") == (4, 3, 0)
+
+    def changed(change: int, last: int) -> list[tuple[int, int]]:
+        return [(each.seq, each.changed) for each in store.db.read_now(messages.changed_since, "talk", change, last)]
+
+    assert changed(0, 4) == [(first, 2), (second, 3)]
+    assert changed(2, 4) == [(second, 3)]
+    assert changed(0, first) == [(first, 2)]  # What a page has not got, it gets as it is now.
+    assert changed(3, 4) == []
+
+
+def test_what_was_cleared_away_comes_back_as_it_was(store: Store) -> None:
+    for text in "abc":
+        say(store, "talk", text)
+    assert store.db.write_now(messages.clear, "talk", 2) == 1
+    assert [each.text for each in store.db.read_now(messages.after, "talk", 0)] == ["c"]
+    assert [each.text for each in store.db.read_now(messages.before, "talk")] == ["c"]
+    assert store.db.read_now(messages.search, "talk", ["a"]) == []
+    assert store.db.write_now(messages.clear, "talk", 0) == 2
+    assert [each.text for each in store.db.read_now(messages.after, "talk", 0)] == ["a", "b", "c"]
+
+
+def test_a_search_finds_messages_with_every_word_as_people_write_them(store: Store) -> None:
+    for text in ("Über Größe", "über alles", "100%", "100 of 100"):
+        say(store, "talk", text)
+    say(store, "other", "über größe")
+
+    def found(*words: str) -> list[str]:
+        return [each.text for each in store.db.read_now(messages.search, "talk", words)]
+
+    assert found("GRÖSSE", "uber") == ["Über Größe"]
+    assert found("uber") == ["Über Größe", "über alles"]
+    assert found("0%") == ["100%"]
+    assert found("_") == []
+    assert found("\0") == []
+
+
+def test_open_questions_and_answers_are_found_after_a_start(store: Store) -> None:
+    def ask(conversation: str, state: str) -> int:
+        at, data = store.author().at, {"asked": True}
+        return store.db.write_now(messages.add, conversation, at, "ada", "user", "?", state=state, data=data)
+
+    asked = [ask("one", "open"), ask("one", "done"), ask("two", "open"), ask("one", "open")]
+    opened = answer(store, "one"), answer(store, "one", "x", "done")
+    assert store.db.read_now(messages.waiting) == ["one", "two"]
+    assert [each.seq for each in store.db.read_now(messages.open_questions, "one")] == [asked[0], asked[3]]
+    assert store.db.read_now(messages.open_answers) == [("one", opened[0])]
+    assert [each.seq for each in store.db.read_now(messages.answers_to, "one", 1, 0)] == list(opened)
+    assert store.db.read_now(messages.answers_to, "one", 1, opened[1]) == []
+    assert store.db.read_now(messages.answers_to, "one", 2, 0) == []

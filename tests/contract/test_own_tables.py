@@ -420,7 +420,7 @@ def test_declared_app_reads_the_same_records_and_takes_back_what_a_plugin_did(wo
     assert resource.prepare() == []
 
     async def undone() -> None:
-        records = Records(world.store.db, Bus(), world.store.clock, asyncio.to_thread)
+        records = Records(world.store.db, Bus(), world.store.clock, asyncio.to_thread, world.store.files)
         for operation in (await records.done_lately(resource))[:2]:
             await records.undo(resource, operation.id, Who("ben", None))
         history = await records.history(resource, 1)

@@ -104,7 +104,7 @@ class World:
         for each in (resource, tasks):
             assert each.prepare() == []
         self.store = store
-        self.records = Records(store.db, Bus(), store.clock, apart)
+        self.records = Records(store.db, Bus(), store.clock, apart, store.files)
         self.records.resources = {each.name: each for each in (resource, tasks)}
 
     async def add(self, name: str, **values: Any) -> Record:
@@ -267,7 +267,7 @@ def test_adding_and_renaming_are_in_the_history(store: Store) -> None:
 async def test_an_import_in_many_parts_is_one_line_with_how_many_there_were(world: World) -> None:
     table = (Line(number, {"title": f"Task {number}"}) for number in range(1, 1_201))
     await take_in(world.records, Taking(tasks, "default", ADA, "skip"), table)
-    told = world.store.db.read_now(messages.before, messages.general("ada"))
+    told = world.store.db.read_now(messages.before, messages.of_app("ada", tasks.name))
     assert [(each.done.kind, each.done.records) for each in told if each.done] == [("import", 1_200)]
     assert [each.done.profile for each in told if each.done] == ["default"]
 
@@ -277,7 +277,7 @@ async def test_what_changes_nothing_is_not_told(world: World) -> None:
     made = await world.add("Acme")
     await world.records.change(resource, made.id, {"name": "Acme"}, ADA, seen=made.version)
     await take_in(world.records, Taking(resource, None, ADA, "update"), [Line(2, {"name": "Acme"})])
-    told = world.store.db.read_now(messages.before, messages.general("ada"))
+    told = world.store.db.read_now(messages.before, messages.of_app("ada", resource.name))
     assert [each.done.kind for each in told if each.done] == ["create"]
 
 
@@ -285,7 +285,7 @@ async def test_what_changes_nothing_is_not_told(world: World) -> None:
 async def test_a_line_is_told_with_the_change_or_not_at_all(world: World) -> None:
     with pytest.raises(RecordTakenError):
         await world.add("default profile")
-    assert world.store.db.read_now(messages.before, messages.general("ada")) == []
+    assert world.store.db.read_now(messages.before, messages.of_app("ada", resource.name)) == []
 
 
 def test_a_run_whose_profile_is_lost_is_named_by_the_check(store: Store) -> None:

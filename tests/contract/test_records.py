@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from pipulate.crud import ordering
 from pipulate.crud.change import Change
@@ -87,7 +87,7 @@ class World:
         async def apart(call: Callable[[], Any]) -> Any:
             return await asyncio.to_thread(call)
 
-        records = Records(self.store.db, self.bus, self.store.clock, apart)
+        records = Records(self.store.db, self.bus, self.store.clock, apart, self.store.files)
         records.resources = {each.name: each for each in resources or (self.tasks, self.customers)}
         return records
 
@@ -687,3 +687,22 @@ async def test_list_that_is_too_long_to_be_worked_out_keeps_its_other_order(
         await records.create(tasks, {"text": text, "priority": priority}, HOME, ANN)
     listing = await records.page(tasks, Query(HOME, sort=(Sort("weight"), Sort("text"))), limit=10)
     assert [each.values["text"] for each in listing.records] == ["a", "b", "c"]
+
+
+async def test_hook_reads_a_secret_as_it_was_typed(world: World) -> None:
+    class Login(BaseModel):
+        name: str
+        word: SecretStr | None = None
+
+    logins, seen = prepared(Resource("logins", Login)), list[str | None]()
+
+    @logins.before_change
+    def look(change: Change[Login]) -> None:
+        for each in (change.before, change.after):
+            assert each is not None
+            seen.append(each.word.get_secret_value() if each.word else None)
+
+    records = world.another(logins)
+    made = (await records.create(logins, {"name": "Ann", "word": "first"}, HOME, ANN)).records[0]
+    await records.change(logins, made.id, {"word": "second"}, ANN, seen=1)
+    assert seen == ["first", "second"]

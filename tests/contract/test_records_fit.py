@@ -93,7 +93,7 @@ class World:
 
         resource: Resource[Any] = Resource("tasks", model, **options)
         assert resource.prepare() == []
-        records = Records(self.store.db, Bus(), self.store.clock, apart)
+        records = Records(self.store.db, Bus(), self.store.clock, apart, self.store.files)
         records.resources = {"tasks": resource}
         return records, resource
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field
 
+from pipulate.crud import many
 from pipulate.crud.change import Change
 from pipulate.crud.many import AT_ONCE, Problem, Report, change_all
 from pipulate.crud.resource import Resource
 from pipulate.crud.taking import Line, Taking, take_in
+from pipulate.crud.waiting import Noted
 from pipulate.errors import RecordRefusedError
 from pipulate.storage.records.queries import Query
 from pipulate.storage.records.rows import Operation
@@ -38,9 +41,9 @@ class Shop(World):
         self.records = self.another(self.tasks, self.customers, self.products)
 
     async def taken(self, *table: dict[str, str], choice: Any = "update", **more: Any) -> Report:
-        progress = more.pop("progress", None)
+        progress, noting = more.pop("progress", None), more.pop("noting", None)
         lines = [Line(number, cells) for number, cells in enumerate(table, 1)]
-        return await take_in(self.records, Taking(self.products, HOME, ANN, choice, **more), lines, progress)
+        return await take_in(self.records, Taking(self.products, HOME, ANN, choice, **more), lines, progress, noting)
 
     async def all(self) -> dict[str, dict[str, Any]]:
         listing = await self.records.page(self.products, Query(), limit=5_000)
@@ -213,6 +216,64 @@ async def test_undoing_that_was_cut_short_goes_on_to_the_end(shop: Shop) -> None
     outcome = await shop.records.undo(shop.products, report.operation, ANN, made=made)
     assert outcome.kept == 1
     assert [each["name"] for each in (await shop.all()).values()] == ["Mine"]
+
+
+WRONG = {number: row(str(number), "x") for number in (1, 2, 3, *range(9, 13), 13, 15)}
+MIXED = [WRONG.get(number) or row(str(number)) for number in range(1, 21)]
+"""Twenty rows: parts with some that are wrong, one in which all are, and one in which none is."""
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let four rows be a part, and a report tell two problems."""
+    monkeypatch.setattr(many, "AT_ONCE", 4)
+    monkeypatch.setattr(many, "PROBLEMS_MAX", 2)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("is_trial", [False, True])
+@pytest.mark.parametrize("parts", [1, 2, 3, 4])
+async def test_all_that_is_wrong_is_noted_once_though_it_is_cut_short(
+    shop: Shop, tmp_path: Path, parts: int, is_trial: bool
+) -> None:
+    noting = Noted(tmp_path / "a.taken")
+    operation = None if is_trial else shop.records.operation(ANN)
+    asked: dict[str, Any] = {"operation": operation, "noting": noting, "is_trial": is_trial}
+    with pytest.raises(CutShortError):
+        await shop.taken(*MIXED, progress=after(4 * parts), **asked)
+    noting.note((tmp_path / "a.taken").stat().st_size, [Problem(99, "", "Of a part that did not count.")])
+    report = await shop.taken(*MIXED, **asked)
+    assert (report.wrong, len(report.problems)) == (len(WRONG), 2)
+    assert [(each.row, each.field) for each in noting.read(report.noted)] == [(row, "name") for row in WRONG]
+    assert len(await shop.all()) == (0 if is_trial else len(MIXED) - len(WRONG))
+
+
+@pytest.mark.usefixtures("small")
+async def test_problems_are_noted_by_their_rows_wherever_they_are_found(shop: Shop, tmp_path: Path) -> None:
+    noting = Noted(tmp_path / "a.taken")
+    customers = shop.customers
+    table = [Line(1, {"name": "A", "code": "x"}), Line(2, {}, "Unreadable."), Line(3, {"code": "y"})]
+    somebody = await shop.customer("B", None)
+
+    @customers.before_create
+    async def somebody_is_faster(_change: Change[Any]) -> None:
+        if (await shop.records.find(customers, somebody.id)).version == 1:
+            await shop.records.change(customers, somebody.id, {"code": "x"}, BEN, seen=1)
+
+    report = await take_in(shop.records, Taking(customers, HOME, ANN, "skip"), table, noting=noting)
+    assert [each.row for each in noting.read(report.noted)] == [1, 2, 3]
+    assert (report.created, report.file) == (0, "taken")
+
+
+@pytest.mark.usefixtures("small")
+async def test_key_of_a_row_that_was_wrong_before_the_cut_is_free_behind_it(shop: Shop, tmp_path: Path) -> None:
+    table = [row(str(number), "x" if number else "Thing") for number in range(4)]
+    asked: dict[str, Any] = {"operation": shop.records.operation(ANN), "noting": Noted(tmp_path / "a.taken")}
+    with pytest.raises(CutShortError):
+        await shop.taken(*table, progress=after(4), **asked)
+    report = await shop.taken(*table, row("3", "Right"), row("0", "Again"), **asked)
+    assert (report.created, report.wrong) == (2, 4)
+    assert (await shop.all())["3"]["name"] == "Right"
 
 
 @pytest.mark.parametrize("texts", [("Acme", "1"), ("1", "Acme"), ("#1", "Acme")])

@@ -13,9 +13,10 @@ import pytest
 
 from pipulate._ids import new_id
 from pipulate.errors import BadKeyError, ImportRefusedError, KeyTakenError, RunNotFoundError, StoreDamagedError
-from pipulate.storage import journal, lifecycle, lookups, messages, profiles, transfer
+from pipulate.storage import calls, journal, lifecycle, lookups, messages, profiles, transfer
 from pipulate.storage.database import Transaction
 from pipulate.storage.keys import Key, check_key
+from tests.support.called import asked
 from tests.support.store import LARGE, Sqlite, Store
 from tests.support.store_archives import Entries, deep, edited, entries_of, link, packed
 
@@ -74,6 +75,18 @@ def test_its_conversation_comes_back_in_order(store: Store) -> None:
     first, second = (store.db.read_now(messages.after, each, 0) for each in (run, copy))
     assert second[:-1] == first
     assert second[-1].event == store.events(copy)[-1]
+
+
+def test_of_what_a_model_did_the_words_go_along_and_what_it_asked_for_does_not(store: Store) -> None:
+    run, at = store.start(), store.author().at
+    store.db.write_now(messages.add, run, at, "ada", "user", "Fill it in?", state="done", data={"asked": True})
+    for text, state in (("Shall I?", "done"), ("", "failed"), ("x" * 100_001, "stopped")):
+        store.db.write_now(messages.add, run, at, "ada", "answer", text, state=state, data={"question": 2})
+    store.db.write_now(calls.add, asked(run))
+    copy = take_in(store, exported(store, run), key=check_key("copy"))
+    said = [(each.role, each.text, each.state) for each in store.db.read_now(messages.after, copy, 0) if not each.event]
+    assert said == [("user", "Fill it in?", None), ("assistant", "Shall I?", None), ("assistant", "x" * 100_000, None)]
+    assert store.db.read_now(calls.of_turn, copy, 1) == []
 
 
 def test_a_conversation_of_any_length_comes_back(store: Store) -> None:

@@ -15,8 +15,8 @@ from pipulate.cli import cli
 from tests.docs.pages import PAGES, ROOT, mentioned, name_of, prose, typed
 
 KNOWN = {
-    ".", "cd", "createdb", "export", "git", "journalctl", "kill", "launchctl", "loginctl", "make", "pip", "pipulate",
-    "psql", "python", "ssh", "systemctl",
+    ".", "cd", "createdb", "export", "git", "journalctl", "keyring", "kill", "launchctl", "loginctl", "make", "ollama",
+    "pip", "pipulate", "psql", "python", "ssh", "systemctl",
 }  # fmt: skip
 WITH_COMMANDS = [page for page in PAGES if any(typed(page)) or any(mentioned(page))]
 

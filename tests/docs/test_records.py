@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from pipulate.crud import long
 from pipulate.crud.resource import RESERVED, Resource
 from pipulate.storage.records.queries import Test
 from pipulate.storage.records.shape import NAME
 from tests.docs.pages import ROOT, blocks, files
 from tests.support.site import Answer, Browser, running
+from tests.support.uploads import id_in
 
 pytestmark = pytest.mark.anyio
 
 HOW_TO = ROOT / "docs" / "how-to"
 RECORDS = ROOT / "docs" / "reference" / "records.md"
-TODAY = datetime.now().astimezone().date()
+
+
+def today() -> date:
+    """Return the day as apps see it; asked for in each test, for the tests may run past midnight."""
+    return datetime.now().astimezone().date()
 
 
 class Reader:
@@ -38,6 +45,13 @@ class Reader:
 
     async def delete(self, table: str, record: int) -> Answer:
         return await self.browser.post(f"/-/records/{table}/{record}/delete")
+
+    async def ended(self, address: str) -> str:
+        """Return a page that says how a job stands, once that has ended."""
+        async with asyncio.timeout(30):
+            while "They are being deleted" in (page := await self.shown(address)):
+                pass
+        return page
 
     async def shown(self, address: str) -> str:
         return (await self.browser.get(address)).text
@@ -86,7 +100,7 @@ async def test_page_about_drawing_shows_the_bar_the_mark_and_the_days(tmp_path: 
 
 
 async def test_page_about_rules_fills_in_and_refuses_what_it_says(tmp_path: Path) -> None:
-    soon, later = TODAY + timedelta(days=7), TODAY + timedelta(days=8)
+    soon, later = today() + timedelta(days=7), today() + timedelta(days=8)
     async with reading("rules-and-hooks-of-a-table.md", tmp_path) as reader:
         assert (await reader.add("bookings", room="B12", name="Ada", begins=soon)).status == 303
         assert re.search(rf'data-field="ends"[^>]*>{soon}</td>', await reader.shown("/bookings"))
@@ -98,9 +112,9 @@ async def test_page_about_rules_fills_in_and_refuses_what_it_says(tmp_path: Path
         assert "Delete this booking and make another one." not in moved.text  # It is no room at all.
         moved = await reader.change("bookings", 1, 1, room="C11")
         assert "Delete this booking and make another one." in moved.text
-        await reader.add("bookings", room="B14", name="Eve", begins=TODAY)
+        await reader.add("bookings", room="B14", name="Eve", begins=today())
         assert "They are here already." in (await reader.delete("bookings", 2)).text
-        await reader.add("bookings", room="B15", name="Old", begins=TODAY - timedelta(days=3))
+        await reader.add("bookings", room="B15", name="Old", begins=today() - timedelta(days=3))
         assert "You may not do this." in (await reader.change("bookings", 3, 1, name="New")).text
 
 
@@ -124,6 +138,22 @@ async def test_page_about_importing_says_what_comes_of_its_table(tmp_path: Path)
     assert shown.count("2026-04-30") == 1
 
 
+async def test_page_about_files_says_what_becomes_of_them(tmp_path: Path) -> None:
+    async with reading("keep-files-in-a-table.md", tmp_path) as reader:
+        headers = {"content-type": "application/pdf", "x-pipulate-name": "lease.pdf"}
+        sent = await reader.browser.post(
+            "/-/records/contracts/uploads/scan", b"%PDF signed", htmx=True, headers=headers
+        )
+        await reader.add("contracts", title="Lease", scan=id_in(sent))
+        shown = await reader.shown("/contracts?find=receipt")
+        names = re.findall(r'href="(/-/records/contracts/1/files/[^"]+)"[^>]*>([^<]+)<', shown)
+        assert [name for _, name in names] == ["lease.pdf", "receipt.txt"]
+        found = [(await reader.browser.get(address)).body for address, _ in names]
+        assert found == [b"%PDF signed", b"Lease: 11 bytes"]
+        assert "lease.pdf" in await reader.shown("/contracts?f.scan.empty=0")
+        assert "lease.pdf" not in await reader.shown("/contracts?f.scan.empty=1")
+
+
 def test_reference_names_every_argument_and_every_hook() -> None:
     page = (ROOT / "docs" / "reference" / "api.md").read_text().partition("## Resource")[2].partition("## Change")[0]
     arguments = list(Resource.__init__.__annotations__)[2:-1]
@@ -141,3 +171,20 @@ def test_reference_names_what_a_field_cannot_be_called() -> None:
 def test_reference_has_every_filter_of_an_address() -> None:
     named = set(re.findall(r"`f\.\w+\.(\w+)=", RECORDS.read_text()))
     assert named == set(get_args(Test)) - {"filled"}  # In an address that is `empty=0`.
+
+
+async def test_very_many_records_are_dealt_with_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = " ".join((HOW_TO / "change-very-many-records.md").read_text().split())
+    assert f"up to {long.LONG:,} records" in text
+    assert f"More than {long.LONG:,} records" in " ".join(RECORDS.read_text().split())
+    monkeypatch.setattr(long, "LONG", 2)
+    async with reading("change-very-many-records.md", tmp_path) as reader:
+        for number in range(4):
+            await reader.add("parcels", number=str(number), shelf=1, **({"paid": "on"} if number else {}))
+        answer = await reader.browser.post("/-/records/parcels/many/delete", {"all": "1", "query": ""})
+        page = await reader.ended(answer.headers["location"])
+        assert "3 records deleted" in page
+        assert "This one is not paid for." in page
+        assert "This one is not paid for." in text

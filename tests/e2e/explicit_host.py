@@ -14,10 +14,10 @@ from urllib.parse import quote
 from playwright.sync_api import Page, expect
 
 from pipulate.security.capability import OWNER
+from pipulate.ui.assistant.panel import Talk, assistant
 from pipulate.ui.frame import Frame as Look
 from pipulate.ui.frame import page as whole_page
 from pipulate.ui.html import raw
-from pipulate.ui.messages import Names, assistant
 from pipulate.web.assets import FOLDER
 from pipulate.web.guard import STATIC, policy
 
@@ -141,7 +141,7 @@ def app_page(
         f'<script type="application/json" id="explicit-libraries">{json.dumps(ADDRESSES)}</script>'
         f'<script src="{ADDRESSES["explicit.js"]}" defer nonce="{NONCE}"></script>'
     )
-    beside = None if panel is None else assistant((), panel, Names(), OWNER, datetime.now(UTC))
+    beside = None if panel is None else assistant(Talk(panel), OWNER, datetime.now(UTC))
     html = whole_page(Look(ADDRESSES, NONCE), "App", raw(content), beside)
     return Answer(html, headers={"Content-Security-Policy": csp})
 

@@ -463,6 +463,46 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_a_tap_edits(browser: Br
     assert somebody.problems == []
 
 
+def test_on_a_phone_what_a_record_is_called_stands_above_all_else_of_it(browser: Browser, server: Server) -> None:
+    """Of Tasks the first column is a box to tick; above the title it would look as if it were of another task."""
+    somebody = person(browser, server, viewport={"width": 390, "height": 844}, has_touch=True)
+    page = somebody.page
+    page.goto(f"{server.address}/tasks")
+    title = page.locator("#add-row [name=title]")
+    assert top(title) < top(page.locator("#add-row input[name=done][type=checkbox]"))
+    title.fill("Buy milk")
+    page.locator("#add-row").get_by_role("button", name="Add").tap()
+    expect(title).to_be_focused()
+    row = page.locator("#records-rows tr", has_text="Buy milk")
+    assert top(row.locator("td.label")) < top(row.locator("[data-field=done]"))
+    choose, label = row.locator("[name=chosen]"), row.locator("td.label")
+    assert top(label) <= middle(choose) <= top(label) + 28  # The box that chooses it is on its line.
+    somebody.context.close()
+    assert somebody.problems == []
+
+
+def test_row_for_a_new_record_shows_its_box_to_tick(ann: Person) -> None:
+    ann.page.goto(f"{ann.server.address}/tasks")
+    box = ann.page.locator("#add-row").get_by_role("checkbox", name="Done")
+    expect(box).to_be_visible()
+    box.click()  # A box that is clipped away cannot be hit.
+    expect(box).to_be_checked()
+
+
+def top(element: Locator) -> float:
+    """Return how far down the page something begins, in pixels."""
+    box = element.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def middle(element: Locator) -> float:
+    """Return how far down the page the middle of something is, in pixels."""
+    box = element.bounding_box()
+    assert box is not None
+    return box["y"] + box["height"] / 2
+
+
 # Without a script
 
 

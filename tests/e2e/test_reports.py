@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -143,6 +144,70 @@ def test_rows_chosen_in_the_figure_are_chosen_in_the_table(ann: Person, server: 
     expect(frame.locator(".slick-row:has(.selected)").first).to_contain_text("Task 2")
     frame.locator(".slick-header-column", has_text="Task").click()
     expect(frame.locator(".slick-row").first).to_contain_text(NASTY)
+
+
+def sort_by(frame: Frame, name: str, *, also: bool = False) -> None:
+    frame.locator(".slick-header-column", has_text=name).click(modifiers=["Shift"] if also else [])
+
+
+def drawn_rows(frame: Frame) -> list[list[str]]:
+    """Return the cells of the drawn table as they stand, from the top."""
+    rows: list[list[str]] = frame.evaluate(
+        """() => {
+            const within = (root) => [...root.querySelectorAll("*")].flatMap((each) => each.shadowRoot
+                ? [...each.shadowRoot.querySelectorAll(".slick-row"), ...within(each.shadowRoot)] : []);
+            const top = (row) => parseFloat(row.style.top);
+            return within(document).sort((one, two) => top(one) - top(two))
+                .map((row) => [...row.querySelectorAll(".slick-cell")].map((each) => each.innerText.trim()));
+        }"""
+    )
+    return rows
+
+
+def csv_rows(page: Page) -> list[list[str]]:
+    """Return the rows of the CSV file, from the top; the sign before what would be a formula is taken away."""
+    with page.expect_download() as got:
+        page.get_by_role("link", name="CSV", exact=True).click()
+    rows = list(csv.reader(io.StringIO(got.value.path().read_text())))[1:]
+    return [[cell.removeprefix("'") for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("clicks", "sort"),
+    [
+        (["Due", "Due"], "-3"),  # Some have none.
+        (["Task", "State"], "4"),  # What is the same in both keeps the order of the report, not that of the last sort.
+        (["State", "+Priority", "+Priority"], "4,-2"),
+    ],
+)
+def test_downloads_follow_the_order_that_was_clicked(ann: Person, server: Server, clicks: list[str], sort: str) -> None:
+    page = ann.page
+    frame = opened(page, server)
+    before = drawn_rows(frame)
+    assert before == csv_rows(page)
+    for each in clicks:
+        sort_by(frame, each.removeprefix("+"), also=each.startswith("+"))
+    expect(page.get_by_role("link", name="CSV", exact=True)).to_have_attribute(
+        "href", f"/-/reports/customer_tasks/rows.csv?sort={sort.replace(',', '%2C')}"
+    )
+    after = drawn_rows(frame)
+    assert after == csv_rows(page)
+    assert (after != before, sorted(after)) == (True, sorted(before))
+    expect(page.get_by_role("link", name="XLSX")).to_have_attribute("href", re.compile(r"rows\.xlsx\?sort="))
+
+
+def test_other_filters_begin_in_the_order_of_the_report_again(ann: Person, server: Server) -> None:
+    page = ann.page
+    frame = opened(page, server)
+    sort_by(frame, "Task")
+    link = page.get_by_role("link", name="CSV", exact=True)
+    expect(link).to_have_attribute("href", re.compile("sort=1"))
+    page.get_by_label("to", exact=True).fill("3")
+    expect(page.locator("#report-count")).to_contain_text("priority 1 to 3")
+    until(frame, "Bokeh.documents.length === 1")
+    expect(link).not_to_have_attribute("href", re.compile("sort="))
+    sort_by(frame, "Task")
+    expect(link).to_have_attribute("href", re.compile(r"priority=3&sort=1$"))
 
 
 def test_text_of_people_runs_nowhere(ann: Person, server: Server) -> None:

@@ -292,7 +292,7 @@ def test_note_typed_while_the_one_before_is_on_its_way_is_not_lost(ann: Person) 
     page.get_by_label("Note").fill("one")
     with page.expect_response("**/-/notes"):
         page.keyboard.press("Enter")
-    expect(page.locator("#assistant form")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#assistant form[data-note]")).to_have_attribute("aria-busy", "false")
     expect(page.get_by_label("Note")).to_have_value("two")
     page.reload()
     expect(page.get_by_label("Note")).to_have_value("two")

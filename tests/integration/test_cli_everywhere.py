@@ -17,7 +17,11 @@ from pipulate.cli import cli
 from tests.support.cli import Shell, fill
 from tests.support.jobs import a_row, store
 
-HEAVY = ("alembic", "asyncio", "psycopg", "pydantic", "sqlalchemy", "starlette", "structlog", "uvicorn", "websockets")
+OF_MODELS = ("httpx2", "keyring", "openai", "pydantic_ai", "tiktoken")
+HEAVY = (
+    "alembic", "asyncio", "psycopg", "pydantic", "sqlalchemy", "starlette", "structlog", "uvicorn", "websockets",
+    *OF_MODELS,
+)  # fmt: skip
 JOB = "0" * 32
 CONTROL = "\x1b[2J\x07\x9b31m\u202e"
 
@@ -94,6 +98,20 @@ import sys
 from pipulate.cli import cli
 cli(["--help"], standalone_mode=False)
 print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr.strip() == "[]"
+
+
+def test_start_loads_no_library_of_language_models() -> None:
+    code = f"""
+import sys
+import pipulate.app, pipulate.llm.models, pipulate.llm.opening
+from pipulate.settings import Settings
+for server in ("ollama", "openai", "off"):
+    settings = Settings(model_server=server, model_url="http://127.0.0.1:9/v1")
+    pipulate.llm.opening.open_models(settings, changed=lambda: None).status()
+print([name for name in {OF_MODELS} if name in sys.modules], file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr.strip() == "[]"

@@ -213,13 +213,13 @@ async def test_what_is_done_is_said_to_who_did_it_and_told_to_open_pages(tasks: 
     explicit_host = application.site.explicit
     assert explicit_host is not None
     assert explicit_host.host().wait_written(5)
-    assert await Desk(application).said() == [
+    assert await Desk(application).said(app="tasks") == [
         "Added to tasks: 'milk'", "Switched done on in tasks: 'milk'", "Deleted from tasks: 'milk'"
     ]  # fmt: skip
     await tasks.browser.post("/-/look", {"record_messages": "hidden"})
     await tasks.post(task_text="quiet")
     assert explicit_host.host().wait_written(5)
-    assert len(await Desk(application).said()) == 3
+    assert len(await Desk(application).said(app="tasks")) == 3
     await tasks.browser.get("/tasks")  # What was told from the thread of plugins has come by then.
     changes = [each for each in told if isinstance(each, RecordsChanged)]
     assert changes == [RecordsChanged("plugin_tasks", version, "tab-1") for version in (1, 2, 3, 4)]

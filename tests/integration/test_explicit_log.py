@@ -35,7 +35,7 @@ async def test_what_was_said_last_is_stored_before_the_end(tmp_path: Path) -> No
         threading.Timer(0.2, gate.set).start()  # While the end waits for what was said.
     writer.join()
     async with explicit(tmp_path, shapes=SHAPES) as application:
-        assert len(await Desk(application).said()) == 30
+        assert len(await Desk(application).said(app="shapes")) == 30
 
 
 LOGS = """

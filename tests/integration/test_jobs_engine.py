@@ -458,15 +458,21 @@ WHEN_LOADED = """
 import asyncio, json, pathlib, sys, threading, time
 from tests.support.site import running
 from pipulate.storage import jobs
+from pipulate.jobs.scheduling import Scheduler
 heavy = ("dbos", "psycopg", "sqlalchemy.orm")
+run = Scheduler.run
 async def main():
-    folder, found = pathlib.Path(sys.argv[1]), []
+    folder, found, looked = pathlib.Path(sys.argv[1]), [], asyncio.Event()
+    async def looks(scheduler):
+        looked.set()  # Jobs that were left have been taken up by now, or there were none.
+        await run(scheduler)
     async with running(folder) as application:
         pass
     for name in heavy:
         sys.modules.pop(name, None)
+    Scheduler.run = looks
     async with running(folder) as application:
-        await asyncio.sleep(0.3)
+        await looked.wait()
         found.append([name for name in heavy if name in sys.modules])
         row = {"id": "j" * 32, "kind": "step", "title": "t", "app": "gone", "owner": "owner", "profile": "default",
                "args": "{}", "asked_at": "2026-01-01T00:00:00.000000Z"}

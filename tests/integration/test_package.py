@@ -64,11 +64,16 @@ def test_lock_has_everything_the_program_depends_on_in_its_first_part() -> None:
     assert names(wanted) <= names(packages(part("program")))
 
 
+@pytest.mark.parametrize("extra", ["data", "pdf"])
+def test_lock_has_every_extra_of_the_apps_in_the_box_in_a_part_of_its_own(extra: str) -> None:
+    assert names(PROJECT["project"]["optional-dependencies"][extra]) <= names(packages(part(extra)))
+
+
 def test_lock_has_what_tests_need_in_a_part_of_its_own() -> None:
     wanted = names(PROJECT["dependency-groups"]["dev"])
-    program = names(packages(part("program")))
-    assert wanted - program == wanted & names(packages(part("tests and checks")))
-    assert wanted & program <= {"httpx2"}  # FastHTML brings it.
+    others = {name for each in ("program", "data", "pdf") for name in names(packages(part(each)))}
+    assert wanted - others == wanted & names(packages(part("tests and checks")))
+    assert wanted & others <= {"httpx2", "jinja2"}  # FastHTML brings the one, Bokeh the other.
 
 
 @pytest.fixture(scope="module")

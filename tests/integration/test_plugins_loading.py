@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipulate._program import installing
 from pipulate.plugins.report import as_json
 from tests.support.plugins import Folder, app, folder_of_plugins
 
@@ -69,7 +70,7 @@ def test_module_knows_the_name_of_its_file(plugins: Folder) -> None:
         ("\n\nraise ValueError('no <good>')", 3, "ValueError: no <good>."),
         ("raise ValueError", 1, "ValueError: no message."),
         ("raise ValueError('two\\nlines')", 1, "ValueError: two."),
-        ("import nothing_like_it.sub", 1, "'nothing_like_it'. Install it with: pip install nothing_like_it"),
+        ("import nothing_like_it.sub", 1, f"'nothing_like_it'. Install it with: {installing('nothing_like_it')}"),
         ("from pipulate import Nope", 1, "ImportError: cannot import name 'Nope' from 'pipulate'"),
         ("import sys\nsys.exit(3)", 2, "SystemExit: 3."),
         ("exit()", 1, "SystemExit"),

@@ -17,6 +17,7 @@ import pytest
 
 from pipulate.app import Application
 from pipulate.crud import exporting
+from pipulate.crud import many as many_at_once
 from pipulate.crud.long import LONG
 from pipulate.jobs.local import LocalJobs
 from pipulate.security.capability import OWNER
@@ -163,6 +164,32 @@ async def test_wrong_rows_come_as_a_file_with_the_reasons(desk: Desk) -> None:
     assert [row[0] for row in rows[1:]] == ["b", "c"]
     assert rows[2][2] == "'=1+1"
     assert rows[1][5].startswith("Name of it: ")
+
+
+async def test_file_of_wrong_rows_has_all_of_them_whatever_the_page_shows(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many_at_once, "AT_ONCE", 7)
+    monkeypatch.setattr(many_at_once, "PROBLEMS_MAX", 3)
+    table = "sku\tname\tprice\n" + "".join(
+        f"{n}\t{'A' if n % 2 else 'Aa'}\t{'x' if n % 3 == 0 else 1}\n" for n in range(50)
+    )
+    wrong = [n for n in range(50) if n % 2 or n % 3 == 0]
+    address = await desk.paste(table)
+    for do, said in (("check", "That would come of it"), ("take", f"{50 - len(wrong)} added")):
+        page = (await desk.decide(address, do)).text
+        assert said in page
+        answer = await desk.browser.get(f"{address}/wrong.csv")
+        rows = list(csv.reader(io.StringIO(answer.text)))[1:]
+        assert [(int(row[0]), int(row[3])) for row in rows] == [(n, n + 2) for n in wrong]
+        assert [("Name of it: " in row[4], "Price: " in row[4]) for row in rows] == [
+            (n % 2 == 1, n % 3 == 0) for n in wrong
+        ]
+    held = desk.application.layout.state / "imports"
+    assert {each.suffix for each in held.iterdir()} == {"", ".tried", ".taken"}
+    for _ in range(5):
+        await desk.paste("sku\tname\na\tAa")
+    assert [each.name for each in held.iterdir() if each.suffix] == []
 
 
 async def test_table_is_taken_in_once_however_often_the_button_is_pressed(desk: Desk) -> None:

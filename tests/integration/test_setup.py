@@ -137,6 +137,8 @@ def test_nothing_is_installed_again_while_nothing_changed(project: Path) -> None
         ("pyproject.toml", '"click>=8.2"', '"click>=8.1"', {"program"}),
         ("src/pipulate/_version.py", '"', "'", {"program"}),
         ("requirements.lock", "starlette==", "starlette==9.", {"program"}),
+        ("requirements.lock", "pandas==", "pandas==9.", {"data"}),
+        ("requirements.lock", "typst==", "typst==9.", {"pdf"}),
         ("requirements.lock", "pytest==", "pytest==9.", {"tests and checks"}),
     ],
 )  # fmt: skip
@@ -210,6 +212,35 @@ def test_a_node_that_is_too_old_is_not_taken(answer: str, expected: bool, projec
 def test_a_node_that_leads_nowhere_is_not_taken(project: Path) -> None:
     shim(project, "node")
     assert script(project, "assets").is_new_enough(project / "node") is False
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "parts"),
+    [
+        ("run", [], "program data llm pdf"),
+        ("run", ["EXTRAS="], "program"),
+        ("setup", ["EXTRAS=pdf"], "program pdf"),
+        ("dev", ["EXTRAS="], "program; data llm pdf 'tests and checks'"),  # Tests need them all.
+    ],
+)
+def test_make_installs_what_the_apps_in_the_box_use_unless_told_otherwise(
+    target: str, given: list[str], parts: str
+) -> None:
+    environment = {**os.environ, "EXTRAS": "nothing"}  # A variable of that name may be there for other reasons.
+    command = ["make", "-C", str(ROOT), "--dry-run", target, *given]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, env=environment).stdout
+    found = [each.replace('"', "'").strip() for each in re.findall(r"scripts/setup\.py ([^&\n]*)", shown)]
+    assert "; ".join(found) == parts
+
+
+def test_an_extra_that_is_not_there_is_named_with_those_that_are(project: Path) -> None:
+    script(project, "setup")
+    done = subprocess.run(
+        [sys.executable, project / "scripts" / "setup.py", "program", "excel"],
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, (project / ".venv").exists()) == (1, False)
+    assert done.stderr == "There is nothing called 'excel' to install. EXTRAS can have: data llm pdf\n"
 
 
 def test_make_help_lists_every_target() -> None:

@@ -39,10 +39,10 @@ MORE = '''
 import sys
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0007", "0006", None, None
+revision, down_revision, branch_labels, depends_on = "0009", "0008", None, None
 def upgrade():
     op.create_table("half_done", sa.Column("id", sa.Text, primary_key=True))
-    op.execute("INSERT INTO conversations VALUES ('half', 0)")
+    op.execute("INSERT INTO conversations (id, last) VALUES ('half', 0)")
     op.add_column("rec_profiles", sa.Column("half", sa.Text))
     {then}
 '''
@@ -64,7 +64,7 @@ def scripts(tmp_path: Path) -> Path:
 
 def add(scripts: Path, then: str) -> None:
     """Add a revision after the newest."""
-    (scripts / "versions" / "0007_more.py").write_text(MORE.format(then=then))
+    (scripts / "versions" / "0009_more.py").write_text(MORE.format(then=then))
 
 
 def tables(path: Path) -> set[str]:
@@ -190,7 +190,7 @@ def test_a_migration_goes_on_from_where_the_store_is(tmp_path: Path, scripts: Pa
     migrate_sqlite(path)
     add(scripts, "pass")
     assert migrate_sqlite(path, scripts=scripts)
-    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0007", True)
+    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0009", True)
     with pytest.raises(StoreNewerError):
         migrate_sqlite(path)
 
@@ -222,7 +222,8 @@ def carried(connection: Any) -> None:
     found = connection.execute("SELECT ident, name FROM rec_profiles ORDER BY _place").fetchall()
     assert [f"{ident}/{name}" for ident, name in found] == CARRIED
     assert connection.execute("SELECT profile FROM runs").fetchall() == [("z",)]
-    assert connection.execute("SELECT found FROM messages").fetchall() == [("uber",)]
+    assert connection.execute("SELECT found, state, changed FROM messages").fetchall() == [("uber", None, None)]
+    assert connection.execute("SELECT last, changes, cleared FROM conversations").fetchall() == [(1, 0, 0)]
     connection.execute("UPDATE runs SET profile = 'new'")
 
 
@@ -313,8 +314,8 @@ def test_two_programs_that_migrate_at_the_same_moment_do_it_once(url: str) -> No
 
 def test_what_has_to_be_done_is_told_by_the_revision(scripts: Path) -> None:
     add(scripts, "pass")
-    known = (None, "0001", "0002", "0003", "0004", "0005", "0006", "0007")
-    assert [check_revision(found, scripts) for found in known] == [True] * 7 + [False]
-    for unknown in ("0008", "", "default"):
+    known = (None, "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+    assert [check_revision(found, scripts) for found in known] == [True] * 9 + [False]
+    for unknown in ("0010", "", "default"):
         with pytest.raises(StoreNewerError):
             check_revision(unknown, scripts)

@@ -240,7 +240,7 @@ def test_a_reader_can_neither_write_nor_checkpoint_whatever_it_is_asked(store: S
     reader = open_read_only(store.layout.database)
     log = store.layout.database.with_name("pipulate.sqlite3-wal").stat().st_size
     for sql in (
-        "INSERT INTO conversations VALUES ('x', 0)",
+        "INSERT INTO conversations (id, last) VALUES ('x', 0)",
         "DROP TABLE runs",
         "VACUUM",
         "PRAGMA query_only=OFF",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 import itertools
+import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +17,16 @@ from uuid import uuid4
 import pytest
 
 from pipulate._clock import to_text
+from pipulate._ids import new_id
 from pipulate.app import Application
+from pipulate.chat.calls import digest
+from pipulate.crud.long import MANY
+from pipulate.llm.port import Ask, Ended, Known, Part
 from pipulate.security.capability import OWNER
 from pipulate.security.who import Who
-from pipulate.storage import jobs, report_files, schedules
+from pipulate.storage import calls, jobs, keyvalue, messages, report_files, schedules
+from pipulate.storage.calls import CallRow
+from pipulate.storage.database import Transaction
 from pipulate.storage.records import catalog
 from pipulate.storage.records.shape import Column, Shape
 from pipulate.storage.report_files import ReportFile
@@ -28,7 +36,7 @@ from pipulate.web.routes import ADDRESSES, OLD_HOST, Address
 from tests.support.jobs import put_one
 from tests.support.raw import Tab, stored
 from tests.support.site import HOST, PORT, Answer, Browser, running
-from tests.support.uploads import uploaded
+from tests.support.uploads import id_in, uploaded
 
 pytestmark = pytest.mark.anyio
 
@@ -64,10 +72,12 @@ OTHER_PAGES = (
 FORMS = {
     "/-/look": b"theme=dark",
     "/-/records/{resource:part}/{record:number}": b"_seen=9&_field=name&name=Mallory",
+    "/-/records/{resource:part}/{record:number}/with-files": b"_seen=9&_field=name&name=Mallory",
     "/-/records/{resource:part}/many": b"chosen=1&_field=name&name=Mallory",
     "/-/records/{resource:part}/many/restore": b"chosen=4",
     "/-/records/{resource:part}/import": b"paste=name%0AAda%0A",
     "/-/records/{resource:part}/import/{table:part}": b"do=take&column.0=name",
+    "/-/assistant/model": b"model=other",
     "/-/control/delete": b"app=greeting&key=open",
     "/-/control/fit-records": b"name=differs",
     "/-/control/schedule": b'app=greeting&answers={"name":{"name":["Ada"]}}&cron=0+7+*+*+1&zone=UTC',
@@ -99,12 +109,13 @@ def shown() -> list[object]:
 KEEPS = """
 from pydantic import BaseModel
 
-from pipulate import Resource
+from pipulate import File, Resource
 
 
 class Kept(BaseModel):
     name: str
     done: bool = False
+    scan: File | None = None
 
 
 kept = Resource("kept", Kept, toggle="done")
@@ -147,6 +158,7 @@ LEAVES_NO_TRACE = (
     "/{path:key}",
     "/-/preview",
     "/-/plugins/retry",
+    "/-/assistant/look",
     "/-/control/plugins",
 )
 
@@ -162,6 +174,7 @@ class World:
         files: As `values`, in addresses of files.
         shown: The run whose result has a part of each kind.
         made: Files that a report made; the second is in the bin.
+        answer: Number of an answer that broke off, in the conversation of the run `shown`.
     """
 
     application: Application
@@ -171,17 +184,22 @@ class World:
     files: dict[str, list[str]]
     shown: str
     made: list[str]
+    answer: int
 
     def paths(self, template: str) -> Iterator[str]:
         """Yield an address with every combination of real things in it."""
         names = re.findall(r"{(\w+)", template)
         last = template.rsplit("/", 1)[-1]
+        template += f"?conversation={self.shown}&seq={self.answer}" if last == "text" else ""
         if last in PARTS:
             yield f"/-/runs/{self.shown}/steps/shown/{last}?part={PARTS[last]}"
             return
         known = self.values | (self.files if "field" in names or "sha256" in names else {})
         if template.startswith("/-/records"):
-            known = {"resource": ["kept"], "record": ["1", "2", "4"], "field": ["name"], "table": self.values["table"]}
+            known = {"resource": ["kept"], "record": ["1", "2", "4"], "field": ["name"],
+                     "table": self.values["table"], "job": self.values["bulk"]}  # fmt: skip
+            if "uploads" in template or "sha256" in names:
+                known |= {"field": ["scan"], "sha256": self.files["scan"], "name": ["a.csv"]}
             template += {"toggle": "?field=done&to=on", "many": "?chosen=1"}.get(last, "")
         if template.startswith("/-/reports"):
             known = {"report": ["told"], "maker": ["note"], "file": self.made, "name": ["a.txt"]}
@@ -209,12 +227,55 @@ class World:
     def form(self, path: str) -> bytes:
         """Return what any action needs, for the newest version of the run it is about."""
         seen = next((version for run, version in self.versions.items() if run in path), 1)
+        waits = self.files["upload" if "/-/runs" in path else "of record" if "/1/" in path else "of new"][0]
         return (
             f"_seen={seen}&_submit={uuid4()}&name=Mallory&language=Deutsch&version=2&text=note&profile=default"
-            f"&offered=x&file=hello.py&key=stolen&_retry=1&_remove={self.files['upload'][0]}&path={self.values['file'][0]}"
+            f"&offered=x&file=hello.py&key=stolen&_retry=1&_remove={waits}&path={self.values['file'][0]}"
             f"&job={self.values['job'][0]}&_field=name&beside=3&after=1&chosen=1&operation={self.values['operation'][0]}"
+            f"&_conversation={self.shown}&answer={self.answer}&decision=deny&shown={digest(WANTED)}&upto=0"
             f"&run={self.values['run'][2]}&title=Stolen&kind=day&zone=UTC&id={self.values['schedule'][0]}"
         ).encode()
+
+
+class Silent:
+    """A language model that never says anything."""
+
+    async def known(self) -> list[Known]:
+        """Return two models."""
+        return [Known("tiny"), Known("other")]
+
+    async def stream(self, ask: Ask) -> AsyncGenerator[Part, None]:
+        """Say nothing."""
+        del ask
+        await asyncio.Event().wait()
+        yield Ended("stop")
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+WANTED = {"run": "", "step": "name"}
+"""Arguments of a call that waits for a person."""
+
+
+async def a_talk(application: Application, run: str) -> tuple[int, str]:
+    """Have a model break off, and then ask for something; return the number of that answer, and the id of the call."""
+    models, at = application.site.models, to_text(application.site.clock.now())
+    models._server = Silent()
+    await models.look()
+    await application.site.db.write(keyvalue.put, "user", OWNER, "model", "tiny")
+
+    def talk(tx: Transaction) -> tuple[int, str]:
+        first = messages.add(tx, run, at, OWNER, "user", "Ada?", state="done", data={"asked": True})
+        broken = messages.add(tx, run, at, "tiny", "answer", "Ada", state="failed", data={"question": first})
+        second = messages.add(tx, run, at, OWNER, "user", "Ada!", state="open", data={"asked": True, "since": 0})
+        answer = messages.add(tx, run, at, "tiny", "answer", "Yes.", state="done", data={"question": second})
+        call = CallRow(
+            new_id(), run, 0, second, answer, "1", "revert_step", "write", WANTED, None, "asked", at, OWNER, "tiny"
+        )
+        return broken, calls.add(tx, call).id
+
+    return await application.site.db.write(talk)
 
 
 GUARDED = """
@@ -246,6 +307,22 @@ async def a_run_with_files(browser: Browser) -> dict[str, list[str]]:
     }  # fmt: skip
 
 
+async def some_papers(browser: Browser) -> dict[str, list[str]]:
+    """Give a record a file, and send one for it and one for a new record that wait; return what names them."""
+    sha256 = hashlib.sha256(b"Ada,1").hexdigest()
+    for_record = [await sent_for(browser, "/-/records/kept/1/uploads/scan", each) for each in (b"Ada,1", b"Ada,2")]
+    form = {"_seen": 3, "_field": "scan", "scan": for_record[0]}
+    assert (await browser.post("/-/records/kept/1", form)).status == 303
+    of_new = await sent_for(browser, "/-/records/kept/uploads/scan", b"Ada,3")
+    return {"scan": [sha256], "of record": for_record[1:], "of new": [of_new]}
+
+
+async def sent_for(browser: Browser, address: str, content: bytes) -> str:
+    """Send a file as our script does; return its id."""
+    headers = {"content-type": "text/csv", "x-pipulate-name": "a.csv"}
+    return id_in(await browser.post(address, content, htmx=True, headers=headers))
+
+
 async def some_schedules(browser: Browser, run: str) -> list[str]:
     """Put a run on schedules: one that waits, one that is paused, one that was removed; return their ids."""
     for _ in range(3):
@@ -274,6 +351,14 @@ async def some_records(application: Application) -> list[str]:
         await records.change(kept, 1, {"name": name}, who, seen=seen)
     await records.delete(kept, [4], who)
     return [(await records.change(kept, 2, {"name": "Bo"}, who, seen=1)).operation]
+
+
+def a_bulk(application: Application) -> str:
+    """Have three records changed by a job that was stopped; return its id."""
+    about = {"resource": "kept", "what": "change", "choice": "c" * 32, "records": 3}
+    return application.site.db.write_now(
+        put_one, kind=MANY, app="kept", title="Change in Kept", args=json.dumps(about), status=jobs.CANCELLED
+    )
 
 
 def some_made(application: Application) -> list[str]:
@@ -333,12 +418,17 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
         put = application.site.db.write_now
         values["job"] = [put(put_one, status=each, title="Ada", reason="Ada") for each in (jobs.PARKED, jobs.DONE)]
         values["operation"] = await some_records(application)
+        files |= await some_papers(browser)
         values["table"] = [await a_table(browser)]
+        values["bulk"] = [a_bulk(application)]
         values |= {"schedule": await some_schedules(browser, runs[2])}
+        answer, call = await a_talk(application, shown)
+        values |= {"call": [call]}
         values |= {"run": runs, "step": ["name", "language", "greeting", "extra"], "module": ["hello"], "key": keys}
         yield World(
-            application, browser, values | {"file": [str(export)]}, versions, files, shown, some_made(application)
-        )
+            application, browser, values | {"file": [str(export)]}, versions, files, shown, some_made(application),
+            answer,
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -61,8 +61,8 @@ async def work(browser: Browser, name: str) -> str:
 
 
 async def told(browser: Browser) -> list[Message]:
-    """Return the messages of the person outside of runs."""
-    return await browser.application.site.db.read(messages.before, messages.general("owner"))
+    """Return the messages of the person beside the tasks."""
+    return await browser.application.site.db.read(messages.before, messages.of_app("owner", "tasks"))
 
 
 async def test_the_apps_in_the_box_load_and_show_their_lists(browser: Browser) -> None:
@@ -167,17 +167,17 @@ async def test_what_is_done_to_a_record_is_told_to_who_did_it_with_the_way_to_it
     ]  # fmt: skip
     assert last[0].done is not None
     assert (last[0].done.facts["record"], last[0].done.facts["label"]) == (1, "Call Ann")
-    page = (await browser.get("/")).text
-    assert '<a href="/tasks/1">' in page
+    page = (await browser.get("/tasks")).text
+    assert '<a href="/tasks/1"><span class="quote"' in page
     assert (await browser.get("/tasks/1")).status == 200
 
 
 async def test_nobody_is_told_what_another_person_does(browser: Browser) -> None:
     await add(browser, "tasks", title="Call Ann")
-    others = await browser.application.site.db.read(
-        lambda tx: tx.all("SELECT DISTINCT conversation FROM messages WHERE role = 'record'")
+    told_to = await browser.application.site.db.read(
+        lambda tx: tx.all("SELECT DISTINCT conversation FROM messages WHERE role = 'record' ORDER BY conversation")
     )
-    assert others == [("user:owner",)]
+    assert told_to == [("user:owner/profiles",), ("user:owner/tasks",)]
 
 
 async def test_who_wants_no_such_lines_gets_none_and_history_has_them_all_the_same(browser: Browser) -> None:
@@ -203,7 +203,7 @@ async def test_many_records_deleted_at_once_and_taken_back_are_one_line_each(bro
     await browser.post("/-/records/tasks/undo", {"operation": lines[0].done.id})
     lines = (await told(browser))[before:]
     assert [(each.done.kind, each.done.records) for each in lines if each.done] == [("delete", 3), ("undo", 3)]
-    assert "put 3 records into the bin of Tasks" in re.sub("<[^>]+>", "", (await browser.get("/")).text)
+    assert "put 3 records into the bin of Tasks" in re.sub("<[^>]+>", "", (await browser.get("/tasks")).text)
 
 
 # History

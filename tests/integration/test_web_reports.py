@@ -14,10 +14,12 @@ from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from pipulate._clock import from_text, to_text
+from pipulate._program import installing
 from pipulate.storage import jobs, report_files
 from pipulate.storage.jobs import JobRow
 from pipulate.storage.report_files import ReportFile
@@ -311,8 +313,24 @@ async def test_without_bokeh_the_page_says_how_to_get_it_and_shows_the_table(
     await add_some(world.application)
     monkeypatch.setitem(sys.modules, "bokeh.layouts", None)
     page = await world.browser.get(PAGE)
-    assert "pip install &#x27;pipulate[data]&#x27;" in page.text
+    assert installing("bokeh") in unescape(page.text)
     assert len(rows_of(page)) == 7
+
+
+async def test_download_comes_in_the_order_it_is_asked_for(world: World) -> None:
+    await add_some(world.application)
+    whole = csv_rows(await world.browser.get(f"{MADE}/rows.csv"))[1:]
+    down = csv_rows(await world.browser.get(f"{MADE}/rows.csv?sort=-2,1&priority=1&priority=3"))[1:]
+    assert [row[1] for row in down] == ["'=HYPERLINK(1)", "Task 3", "Task 2", "Task 1"]
+    sheet = xlsx_cells(await world.browser.get(f"{MADE}/rows.xlsx?sort=-2,1&priority=1&priority=3"))
+    assert [each for each in sheet if each.startswith(("Task ", "="))] == [
+        "=HYPERLINK(1)",
+        "Task 3",
+        "Task 2",
+        "Task 1",
+    ]
+    for wrong in ("", "5", "--1", "1,", "due", "1 or 1", "٣", "99999", ",".join("1" * 9)):
+        assert csv_rows(await world.browser.get(f"{MADE}/rows.csv?sort={quote(wrong)}"))[1:] == whole
 
 
 async def test_without_pandas_the_rows_are_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

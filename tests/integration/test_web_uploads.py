@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipulate.errors import UploadTooLargeError
+from pipulate.forms.sending import Sent
 from pipulate.storage import lookups, uploads
 from pipulate.storage.files import FileStore
 from pipulate.storage.janitor import Janitor
 from pipulate.testing import ManualClock
-from pipulate.workflows.uploads import Sent
 from tests.support.raw import stored
 from tests.support.site import Answer, Browser, running
 from tests.support.uploads import PLUGIN, id_in, multipart, on_disk, send, uploaded

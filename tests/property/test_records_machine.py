@@ -24,6 +24,7 @@ from pipulate.crud.resource import Resource
 from pipulate.errors import RecordConflictError, RecordRefusedError
 from pipulate.events import Bus
 from pipulate.security.who import Who
+from pipulate.storage.files import FileStore
 from pipulate.storage.migrate import migrate_sqlite
 from pipulate.storage.records.queries import Query
 from pipulate.storage.sqlite import SqliteDatabase
@@ -79,7 +80,7 @@ class RecordsMachine(RuleBasedStateMachine):
         async def apart(call: Callable[[], Any]) -> Any:
             return call()
 
-        self.records = Records(self.db, Bus(), ManualClock(), apart)
+        self.records = Records(self.db, Bus(), ManualClock(), apart, FileStore(self.folder / "files"))
         self.records.resources = {"things": self.things}
         self.known: dict[int, Known] = {}
         self.steps: list[Step] = []

@@ -64,7 +64,7 @@ class Shell:
         with subprocess.Popen(
             [*under, self.python, "-m", "pipulate", *arguments],
             cwd=self.folder,
-            env=clean | self.settings,
+            env=clean | {"PIPULATE_MODEL_SERVER": "off"} | self.settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -363,8 +363,8 @@ class Desk:
         return [f"{event.kind} {event.step or ''}".strip() for event in await self.journal(key)][1:]
 
     async def said(self, key: str = "", app: str = "bench") -> list[str]:
-        """Return what plugins said in the conversation of a run, or in the person's own; the oldest first."""
-        conversation = (await self.row(key, app)).id if key else messages.general(OWNER)
+        """Return what plugins said in the conversation of a run, or in that beside an app; the oldest first."""
+        conversation = (await self.row(key, app)).id if key else messages.of_app(OWNER, app)
         found = await self.application.site.db.read(messages.after, conversation, 0)
         return [each.text for each in found if each.role in ("system", "assistant", "user")]
 

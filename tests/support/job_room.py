@@ -68,7 +68,7 @@ class Room:
         assert found is not None
         return found
 
-    async def when(self, job: str, *statuses: str, seconds: float = 20) -> JobRow:
+    async def when(self, job: str, *statuses: str, seconds: float = 60) -> JobRow:
         """Wait until a job is one of these, or has ended; it has to be one of these then."""
 
         async def look() -> JobRow | None:
@@ -79,7 +79,7 @@ class Room:
         assert row.status in statuses, (row.status, row.reason, row.trace)
         return row
 
-    async def done(self, job: str, seconds: float = 20) -> Any:
+    async def done(self, job: str, seconds: float = 60) -> Any:
         """Wait until a job is done; return its result."""
         await self.when(job, jobs.DONE, seconds=seconds)
         return await self.store.db.read(jobs.result_of, job)
@@ -102,7 +102,7 @@ class Room:
         return await eventually(look)
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], seconds: float = 20) -> T:
+async def eventually(look: Callable[[], Awaitable[T | None]], seconds: float = 60) -> T:
     """Look at the store again and again until something is there: those who work on jobs may be other processes."""
     async with asyncio.timeout(seconds):
         while not (found := await look()):  # noqa: ASYNC110 - by others

@@ -39,7 +39,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, *program, "run", "--port", "0", "--print-url", "--no-browser", *arguments],
             cwd=folder,
-            env={**clean, "PIPULATE_LOG_LEVEL": "info", **(env or {})},
+            env={**clean, "PIPULATE_LOG_LEVEL": "info", "PIPULATE_MODEL_SERVER": "off", **(env or {})},
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,

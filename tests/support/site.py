@@ -170,7 +170,10 @@ async def running(
     Of the apps in the box only the two Hello and the profiles are there unless `in_box` is `IN_BOX`: loading all takes
     longer than most tests.
     """
-    given = {"data": folder / "data", "plugins": folder / "plugins", "log_level": "error", "reload": False} | settings
+    given = {
+        "data": folder / "data", "plugins": folder / "plugins", "log_level": "error", "reload": False,
+        "model_server": "off", **settings,
+    }  # fmt: skip
     (folder / "plugins").mkdir(exist_ok=True)
     chosen = read_settings({}, **given)
     with_tables(made(chosen.data).database)

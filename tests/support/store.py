@@ -27,6 +27,7 @@ from pipulate.storage.ledger import Author, RunRow, Written
 from pipulate.storage.migrate import migrate_postgres, migrate_sqlite
 from pipulate.storage.postgres import PostgresDatabase
 from pipulate.storage.records.check import check_records
+from pipulate.storage.records.files import check_files
 from pipulate.storage.sqlite import SqliteDatabase
 from pipulate.storage.tables import TABLES, PostgresSource, SqliteSource, reading_postgres, reading_sqlite
 from pipulate.testing import ManualClock
@@ -180,7 +181,12 @@ class Store:
     def problems(self) -> list[str]:
         """Return what does not hold together."""
         return self.db.read_now(
-            lambda tx: [*check_runs(tx, self.files), *check_records(tx), *report_files.check(tx, self.files)]
+            lambda tx: [
+                *check_runs(tx, self.files),
+                *check_records(tx),
+                *report_files.check(tx, self.files),
+                *check_files(tx, self.files),
+            ]
         )
 
     @contextmanager

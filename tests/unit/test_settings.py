@@ -89,6 +89,44 @@ def test_other_databases_are_refused(url: str) -> None:
     assert findings({"DATABASE_URL": url}) == ("DATABASE_URL: must start with postgresql://",)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://host", "host:11434", "//host/v1", "http://", "http:///v1", "http://host:port", "http://host:99999",
+        "http://[::1", "http://user:hunter2@host/v1", "https://hunter2@host", "http://host/v1?key=hunter2",
+        "http://host/v1#hunter2", "http://ho st", "http://host/\x00", "javascript:hunter2", "file:///etc/passwd",
+    ],
+)  # fmt: skip
+def test_address_of_a_model_that_cannot_be_one_or_holds_a_secret_is_refused_without_showing_it(url: str) -> None:
+    (found,) = findings({"PIPULATE_MODEL_URL": url})
+    assert found.startswith("PIPULATE_MODEL_URL: ")
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:11434", "https://api.example.com/v1", "http://[::1]:8080/v1"])
+def test_address_of_a_model_is_taken_without_a_slash_at_its_end(url: str) -> None:
+    for server in ("ollama", "openai"):
+        assert read_settings({"PIPULATE_MODEL_URL": f"{url}/", "PIPULATE_MODEL_SERVER": server}).model_url == url
+
+
+def test_server_of_models_that_is_not_ollama_needs_an_address() -> None:
+    (found,) = findings({"PIPULATE_MODEL_SERVER": "openai"})
+    assert found == "PIPULATE_MODEL_URL: has to be set where PIPULATE_MODEL_SERVER is openai"
+
+
+def test_key_of_a_model_is_taken_without_what_copying_adds_and_never_shown() -> None:
+    read = read_settings({"PIPULATE_MODEL_KEY": " hunter2\n"})
+    assert read.model_key is not None
+    assert read.model_key.get_secret_value() == "hunter2"
+    assert "hunter2" not in f"{read!r} {read} {read.model_dump()}"
+    assert read_settings({"PIPULATE_MODEL_KEY": " \n"}).model_key is None
+
+
+@pytest.mark.parametrize("key", ["hunter2\nx-other: y", "hünter2", "hunter2\x00"])
+def test_key_of_a_model_that_cannot_be_sent_is_refused_without_showing_it(key: str) -> None:
+    assert findings({"PIPULATE_MODEL_KEY": key}) == ("PIPULATE_MODEL_KEY: must be letters, digits and signs of ASCII",)
+
+
 def test_secret_is_never_shown() -> None:
     read = read_settings({"DATABASE_URL": "postgresql://user:hunter2@host/db"})
     assert "hunter2" not in f"{read!r} {read} {read.model_dump()}"

@@ -104,6 +104,7 @@ def check(data: Path | None, as_json: bool) -> None:
     from pipulate.storage import report_files  # noqa: PLC0415
     from pipulate.storage.check import check_runs, check_sqlite_file  # noqa: PLC0415 - help needs none of this
     from pipulate.storage.records.check import check_records  # noqa: PLC0415
+    from pipulate.storage.records.files import check_files  # noqa: PLC0415
 
     settings = settings_from(data=data)
     problems: list[str] = []
@@ -111,7 +112,12 @@ def check(data: Path | None, as_json: bool) -> None:
         problems += check_sqlite_file(layout_of(settings).database)
     if not problems:
         with reading(settings) as (_, tx, files):
-            problems += [*check_runs(tx, files), *check_records(tx), *report_files.check(tx, files)]
+            problems += [
+                *check_runs(tx, files),
+                *check_records(tx),
+                *report_files.check(tx, files),
+                *check_files(tx, files),
+            ]
     if as_json:
         show_json({"ok": not problems, "problems": problems})
     else:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from pipulate._program import program
+from pipulate._program import installing, program
 from pipulate._version import __version__
 from pipulate.cli.shared import (
     Failed,
@@ -165,7 +165,7 @@ def _store(settings: Settings) -> Iterator[Check]:
         yield Check(name, "fail", str(error), f"Restore a backup: {program()} db restore FILE")
         return
     except ImportError as error:
-        yield Check(name, "fail", str(error), "pip install 'pipulate[postgres]'")
+        yield Check(name, "fail", str(error), installing("psycopg"))
         return
     if found is None:
         yield Check(name, "ok", "empty (tables are made at the first start)")

@@ -31,6 +31,7 @@ from pipulate.cli.shared import (
 if TYPE_CHECKING:
     from pipulate.crud.resource import Resource
     from pipulate.storage.database import Database
+    from pipulate.storage.files import FileStore
 
 NO_APP: Final = "no app declares it"
 
@@ -141,13 +142,15 @@ class _Fitting:
         answer = ask_server(self._settings, "fit-records", form)
         if answer is not None:
             return answer
-        with writing(self._settings) as (db, _):
-            return self._here(db, is_trial=is_trial)
+        with writing(self._settings) as (db, files):
+            return self._here(db, files, is_trial=is_trial)
 
-    def _here(self, db: Database, *, is_trial: bool) -> dict[str, Any]:
+    def _here(self, db: Database, files: FileStore, *, is_trial: bool) -> dict[str, Any]:
         from pipulate.crud import fitting  # noqa: PLC0415 - help needs none of this
+        from pipulate.crud.resource import install  # noqa: PLC0415
 
         self._resource = self._resource or _declared(self._settings, self._name)
+        install(self._resource, files)
         if is_trial:
             looked = db.read_now(fitting.look, self._resource, self._renamed, self._dropped)
         else:

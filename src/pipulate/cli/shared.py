@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pipulate._program import program
+from pipulate._program import installing, program
 
 if TYPE_CHECKING:
     from pipulate.settings import Settings
@@ -80,7 +80,7 @@ class Commands(Group):
         except ModuleNotFoundError as error:
             if (error.name or "").split(".")[0] not in ("psycopg", "psycopg_pool"):
                 raise
-            raise Failed("PostgreSQL needs more packages: pip install 'pipulate[postgres]'") from error
+            raise Failed(f"PostgreSQL needs more packages: {installing('psycopg')}") from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # Whoever read our output had enough of it.
                 raise

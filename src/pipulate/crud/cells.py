@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pipulate import forms
-from pipulate.fields import FormField
+from pipulate.fields import FormField, leaves
 from pipulate.sheets.kinds import normal
 from pipulate.sheets.writing import as_written
+from pipulate.storage.records.files import is_named
 
 YES: Final = "true"
 NO: Final = "false"
@@ -19,6 +20,20 @@ _YES: Final = frozenset({"1", YES, "yes", "y", "x", "on", "ja", "oui", "si", "sÃ
 _NO: Final = frozenset({"", "0", NO, "no", "n", "off", "nein", "non", "-"})
 _SEPARATORS: Final = re.compile(r"[;\n]")
 _BETWEEN: Final = "; "
+
+
+def can_be_brought(field: FormField) -> bool:
+    """Tell whether a table can have a field in a column of its own: files come with a form alone."""
+    return all(each.kind != "file" for each in leaves([field]))
+
+
+def by_name(value: Any) -> Any:
+    """Return a stored value with each file in it by its name alone."""
+    if is_named(value):
+        return value["name"]
+    if isinstance(value, Mapping):
+        return {name: by_name(each) for name, each in value.items()}
+    return [by_name(each) for each in value] if isinstance(value, list) else value
 
 
 def answers_of(fields: Sequence[FormField], cells: Mapping[str, str]) -> dict[str, Any]:
@@ -40,6 +55,8 @@ def answers_of(fields: Sequence[FormField], cells: Mapping[str, str]) -> dict[st
 def cell_of(field: FormField, value: Any) -> str:
     """Return the text of a cell that `answers_of` makes the same of again; "" where there is nothing.
 
+    Of files it is the name, which says nothing to `answers_of`.
+
     Args:
         field: A field that leads to no other records.
         value: What is stored.
@@ -48,6 +65,7 @@ def cell_of(field: FormField, value: Any) -> str:
         return ""
     if isinstance(value, bool) and field.kind == "bool":
         return YES if value else NO
+    value = by_name(value)
     if field.parts or isinstance(value, Mapping):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):

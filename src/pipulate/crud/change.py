@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from pipulate.fields.files import Files
 
 M = TypeVar("M")
 
@@ -18,6 +20,7 @@ class Change(Generic[M]):
         after: What it is to be, or is; None where it goes.
         profile: Id of the profile it belongs to, or None.
         user: Id of who does it.
+        files: Keeps a file that the hook makes for the record: `change.files.save("note.txt", "Hello")`.
     """
 
     record: int | None
@@ -25,3 +28,4 @@ class Change(Generic[M]):
     after: M | None
     profile: str | None
     user: str
+    files: Files = field(default=None, compare=False, repr=False)  # type: ignore[assignment] # the engine gives it

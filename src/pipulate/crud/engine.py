@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -11,18 +10,16 @@ from typing import Any, Final, TypeVar
 
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
-from pipulate._log import get_logger
 from pipulate.crud import fitting, ordering, writing
-from pipulate.crud.change import Change
-from pipulate.crud.checking import check, tried
+from pipulate.crud.checking import tried
 from pipulate.crud.fitting import fit_command
+from pipulate.crud.hooks import Hooks
 from pipulate.crud.outcome import Listing, Outcome
-from pipulate.crud.resource import Moment, Resource
+from pipulate.crud.resource import Moment, Resource, install
 from pipulate.crud.telling import tell
 from pipulate.crud.undoing import NOTHING, left_to_do, taking_back
 from pipulate.crud.writing import Done
 from pipulate.errors import (
-    FieldError,
     InvalidAnswersError,
     RecordError,
     RecordNotFoundError,
@@ -30,18 +27,20 @@ from pipulate.errors import (
     TableDiffersError,
 )
 from pipulate.events import Bus, MessagesAdded, RecordsChanged
+from pipulate.fields.files import Files
 from pipulate.security.who import Who
-from pipulate.storage import messages
+from pipulate.storage import uploads
 from pipulate.storage.database import Database, Transaction
+from pipulate.storage.files import FileStore
 from pipulate.storage.ledger import Author
 from pipulate.storage.records import catalog, operations, queries, rows
+from pipulate.storage.records.files import folder_of, refuse_gone
 from pipulate.storage.records.operations import OperationRow, RecordEvent
 from pipulate.storage.records.queries import Query
 from pipulate.storage.records.rows import Operation, Record, Values
 from pipulate.storage.records.shape import Shape
 
 T = TypeVar("T")
-_log = get_logger()
 
 CREATE: Final = "create"
 CHANGE: Final = "change"
@@ -53,7 +52,6 @@ ERASE: Final = "erase"
 _AT_ONCE: Final = 1_000
 """Records changed in one transaction; what is more is done in several, so that others get a turn."""
 
-_NOT_ALLOWED: Final = "You may not do this."
 _TRIES: Final = 5
 
 
@@ -65,11 +63,25 @@ class Records:
         command: Makes, of the name of a resource, the command that brings its table to what is declared.
     """
 
-    def __init__(self, db: Database, bus: Bus, clock: Clock, apart: Callable[[Callable[[], Any]], Any]) -> None:
-        self.resources: Mapping[str, Resource[Any]] = {}
+    def __init__(
+        self, db: Database, bus: Bus, clock: Clock, apart: Callable[[Callable[[], Any]], Any], files: FileStore
+    ) -> None:
+        self._resources: Mapping[str, Resource[Any]] = {}
+        self._files, self._app = files, Hooks(apart, files)
         self.command: Callable[[str], str] = fit_command
         self._db, self._bus, self._clock, self._apart = db, bus, clock, apart
         self._fitting: set[Resource[Any]] = set()
+
+    @property
+    def resources(self) -> Mapping[str, Resource[Any]]:
+        """The resources there are, by name."""
+        return self._resources
+
+    @resources.setter
+    def resources(self, found: Mapping[str, Resource[Any]]) -> None:
+        for each in found.values():
+            install(each, self._files)
+        self._resources = found
 
     # Reading
 
@@ -191,7 +203,14 @@ class Records:
     # Changing
 
     async def create(
-        self, resource: Resource[Any], answers: Mapping[str, Any], profile: str | None, who: Who
+        self,
+        resource: Resource[Any],
+        answers: Mapping[str, Any],
+        profile: str | None,
+        who: Who,
+        *,
+        files: Files | None = None,
+        submit: str | None = None,
     ) -> Outcome:
         """Add a record at the end.
 
@@ -200,15 +219,20 @@ class Records:
             answers: Its fields, as `forms.decode` returns them; those left out have their defaults.
             profile: The profile that is chosen.
             who: Who does it.
+            files: The files that the answers may name.
+            submit: Id that it is noted under; the same again does nothing more.
 
         Raises:
             InvalidAnswersError: If a field breaks a rule.
             RecordTakenError: If another record has the same key.
             RecordRefusedError: If the app does not allow it.
+            FileGoneError: If a file is not there any more.
         """
         await self.ready(resource)
+        if (before := await self._done_before(resource, submit)) is not None:
+            return before
         owner = profile if resource.per_profile else None
-        values = await self.created(resource, answers, owner, who)
+        values = await self.created(resource, answers, owner, who, files)
 
         def unit(tx: Transaction, operation: Operation, done: Done) -> None:
             writing.refuse_taken(tx, resource.shape, values, owner)
@@ -218,12 +242,20 @@ class Records:
             number = rows.add(tx, resource.shape, operation, values, found, profile=owner, place=place)
             done.records.append(rows.find(tx, resource.shape, number))
 
-        outcome = await self._do(resource, CREATE, who, unit)
+        outcome = await self._do(resource, CREATE, who, unit, submit)
         await self.told("after_create", resource, [(None, each) for each in outcome.records], who)
         return outcome
 
     async def change(
-        self, resource: Resource[Any], record: int, answers: Mapping[str, Any], who: Who, *, seen: int
+        self,
+        resource: Resource[Any],
+        record: int,
+        answers: Mapping[str, Any],
+        who: Who,
+        *,
+        seen: int,
+        files: Files | None = None,
+        submit: str | None = None,
     ) -> Outcome:
         """Give some fields of a record other values.
 
@@ -233,21 +265,25 @@ class Records:
             answers: The fields, as `forms.decode` returns them.
             who: Who does it.
             seen: The version of the record that whoever changes it has seen.
+            files: The files that the answers may name.
+            submit: As in `create`.
 
         Raises:
             RecordNotFoundError: If there is no such record.
             RecordConflictError: If one of these fields was changed after that version.
-            InvalidAnswersError, RecordTakenError, RecordRefusedError: As in `create`.
+            InvalidAnswersError, RecordTakenError, RecordRefusedError, FileGoneError: As in `create`.
         """
         await self.ready(resource)
+        if (done := await self._done_before(resource, submit)) is not None:
+            return done
         for _ in range(_TRIES):
             before = await self.find(resource, record)
-            values = await self._checked(resource, answers, before.values)
+            values = await self._app.checked(resource, answers, before.values, files)
             given = {name: values[name] for name in answers if name in values}
             if (stands := await self._db.read(writing.conflict, resource.shape, before, seen, given)) is not None:
                 raise stands
-            values = await self._asked("before_change", resource, before, values, before.profile, who)
-            outcome = await self._do(resource, CHANGE, who, writing.changing(resource, before, values))
+            values = await self._app.asked("before_change", resource, before, values, before.profile, who)
+            outcome = await self._do(resource, CHANGE, who, writing.changing(resource, before, values), submit)
             if outcome.kept:
                 continue  # Somebody was faster; look again at what it has become.
             changed = [(before, each) for each in outcome.records]
@@ -255,24 +291,28 @@ class Records:
             return outcome if changed else Outcome("", [before])
         raise RecordRefusedError("This record is changed so often just now that nothing could be saved. Try again.")
 
-    async def delete(self, resource: Resource[Any], records: Sequence[int], who: Who) -> Outcome:
-        """Put records into the bin, and what belongs to them where their links say so.
+    async def delete(
+        self, resource: Resource[Any], records: Sequence[int], who: Who, *, submit: str | None = None
+    ) -> Outcome:
+        """Put records into the bin, and what belongs to them where their links say so; `submit` as in `create`.
 
         Raises:
             RecordLinkedError: If one is protected by a record that leads to it; none is deleted then.
             RecordRefusedError: If the app does not allow it.
         """
         await self.ready(resource)
+        if (done := await self._done_before(resource, submit)) is not None:
+            return done
         there = await self._db.read(rows.find_all, resource.shape, records)
         for each in there:
-            await self._asked("before_delete", resource, each, None, each.profile, who)
+            await self._app.asked("before_delete", resource, each, None, each.profile, who)
         titles = {name: found.title for name, found in self.resources.items()}
 
         def unit(tx: Transaction, operation: Operation, done: Done) -> None:
             now = rows.find_all(tx, resource.shape, [each.id for each in there])
             writing.put_into_bin(tx, resource.shape, operation, now, titles, done)
 
-        outcome = await self._do(resource, DELETE, who, unit)
+        outcome = await self._do(resource, DELETE, who, unit, submit)
         await self.told("after_delete", resource, [(each, None) for each in there], who)
         return outcome
 
@@ -302,15 +342,22 @@ class Records:
         await self.ready(resource)
         await self._allowed(resource, ERASE, records, who)
 
-        def unit(tx: Transaction) -> int:
+        def unit(tx: Transaction) -> tuple[int, set[str]]:
             there = [each for each in rows.find_all(tx, resource.shape, records, deleted=True) if each.deleted_at]
             gone = [each.id for each in there if writing.may_be_erased(tx, resource.shape, each)]
             if there and not gone:
-                raise RecordRefusedError("This cannot be erased, because something in the bin still belongs to it.")
-            rows.erase(tx, resource.shape, gone)
-            return rows.claim(tx, resource.shape)
+                raise RecordRefusedError(writing.NEEDED)
+            let_go = rows.erase(tx, resource.shape, gone)
+            return rows.claim(tx, resource.shape), let_go
 
-        self._publish(Done(versions={resource.name: await self._db.write(unit)}), who)
+        version, let_go = await self._db.write(unit)
+        self._publish(Done(versions={resource.name: version}), who)
+        await self.clear_files(resource, let_go)
+
+    async def clear_files(self, resource: Resource[Any], let_go: Collection[str]) -> None:
+        """Remove the files that nothing holds; should the program end before it did so, the next one does."""
+        if let_go:
+            await self._db.write(uploads.clear, self._files, folder_of(resource.name), "", let_go)
 
     async def move(self, resource: Resource[Any], record: int, beside: int, who: Who, *, after: bool) -> Outcome:
         """Let a record stand right before, or right after, another of its profile.
@@ -399,15 +446,20 @@ class Records:
     # What is made of answers, and writing many at once
 
     async def created(
-        self, resource: Resource[Any], answers: Mapping[str, Any], profile: str | None, who: Who
+        self,
+        resource: Resource[Any],
+        answers: Mapping[str, Any],
+        profile: str | None,
+        who: Who,
+        files: Files | None = None,
     ) -> Values:
         """Return the values of a record that is made of answers; nothing is stored.
 
         Raises:
             InvalidAnswersError, RecordRefusedError: As in `create`.
         """
-        values = await self._checked(resource, answers)
-        checked: Values = await self._asked("before_create", resource, None, values, profile, who)
+        values = await self._app.checked(resource, answers, None, files)
+        checked: Values = await self._app.asked("before_create", resource, None, values, profile, who)
         return checked
 
     async def changed(self, resource: Resource[Any], before: Record, answers: Mapping[str, Any], who: Who) -> Values:
@@ -416,8 +468,8 @@ class Records:
         Raises:
             InvalidAnswersError, RecordRefusedError: As in `create`.
         """
-        values = await self._checked(resource, answers, before.values)
-        checked: Values = await self._asked("before_change", resource, before, values, before.profile, who)
+        values = await self._app.checked(resource, answers, before.values)
+        checked: Values = await self._app.asked("before_change", resource, before, values, before.profile, who)
         return checked
 
     async def all_checked(
@@ -440,10 +492,21 @@ class Records:
                 continue
             moment, owner = (moments[0], profile) if before is None else (moments[1], before.profile)
             try:
-                found[index] = await self._asked(moment, resource, before, values, owner, who)
+                found[index] = await self._app.asked(moment, resource, before, values, owner, who)
             except (InvalidAnswersError, RecordError) as error:
                 found[index] = error
         return found
+
+    async def refusal(self, resource: Resource[Any], action: str, record: Record, who: Who) -> Exception | None:
+        """Return why the app does not let a record be deleted, restored or erased; None where it does."""
+        try:
+            if action == DELETE:
+                await self._app.asked("before_delete", resource, record, None, record.profile, who)
+            else:
+                await self._app.refuse_forbidden(resource, action, [record], who)
+        except (InvalidAnswersError, RecordError) as error:
+            return error
+        return None
 
     async def written(
         self, resource: Resource[Any], unit: Callable[[Transaction, Done], T], who: Who
@@ -464,11 +527,18 @@ class Records:
         result: T = await self._apart(call)
         return result
 
+    def refuse_gone(self, tx: Transaction, resource: Resource[Any], operation: Operation) -> None:
+        """Refuse what an operation did where it names a file that is not there; FileGoneError then."""
+        refuse_gone(tx, resource.shape, operation.id, self._files.has)
+
     # Inside
 
-    def operation(self, who: Who) -> Operation:
+    async def _done_before(self, resource: Resource[Any], submit: str | None) -> Outcome | None:
+        return await self._db.read(writing.done_before, resource.shape, submit) if submit is not None else None
+
+    def operation(self, who: Who, submit: str | None = None) -> Operation:
         """Return what changes made from now on are noted under."""
-        return Operation(new_id(), Author(who.actor, to_text(self._clock.now()), who.tab))
+        return Operation(submit or new_id(), Author(who.actor, to_text(self._clock.now()), who.tab, who.via))
 
     async def _do(
         self,
@@ -476,9 +546,10 @@ class Records:
         kind: str,
         who: Who,
         unit: Callable[[Transaction, Operation, Done], None],
+        submit: str | None = None,
     ) -> Outcome:
         """Do something in one transaction and tell whoever listens; note it only where it changed something."""
-        operation = self.operation(who)
+        operation = self.operation(who, submit)
 
         def noted(tx: Transaction) -> Done:
             done = Done()
@@ -488,6 +559,7 @@ class Records:
             if done.records:
                 operations.count(tx, operation, len(done.records))
                 done.message = tell(tx, resource, operation, done.records, done.records[0].profile)
+                self.refuse_gone(tx, resource, operation)
             else:
                 operations.forget(tx, operation)
             return done
@@ -501,20 +573,7 @@ class Records:
         for name, version in done.versions.items():
             self._bus.publish(RecordsChanged(name, version, who.tab))
         if done.message is not None:
-            self._bus.publish(MessagesAdded(messages.general(who.actor), done.message))
-
-    async def _checked(
-        self, resource: Resource[Any], answers: Mapping[str, Any], before: Values | None = None
-    ) -> Values:
-        """Return the values that answers make, checked as a whole with those that stay."""
-        return await self._apart_if(resource, lambda: check(resource, answers, before))
-
-    async def _apart_if(self, resource: Resource[Any], call: Callable[[], T]) -> T:
-        """Run something on a thread where the author's code takes part, which may be slow."""
-        if resource.rules:
-            result: T = await self._apart(call)
-            return result
-        return call()
+            self._bus.publish(MessagesAdded(*done.message))
 
     async def _allowed(self, resource: Resource[Any], action: str, records: Sequence[int], who: Who) -> None:
         """Ask the app whether somebody may do something to records, or, where there are none, at all.
@@ -522,60 +581,15 @@ class Records:
         Raises:
             RecordRefusedError: If they may not.
         """
-        may = resource.may
-        if may is None:
-            return
-        there = await self._db.read(rows.find_all, resource.shape, records, deleted=True)
-        for one in [resource.typed(each.values) for each in there] if records else [None]:
-            if not await self._apart(partial(may, who.actor, action, one)):
-                raise RecordRefusedError(_NOT_ALLOWED)
-
-    async def _asked(
-        self, moment: Moment, resource: Resource[Any], before: Record | None, values: Any, profile: str | None, who: Who
-    ) -> Any:
-        """Let the app look at a change before it is made; return the values that are to be stored.
-
-        Raises:
-            RecordRefusedError, InvalidAnswersError: If the app refuses it.
-        """
-        action = moment.partition("_")[2]
-        may = resource.may
-        was = resource.typed(before.values) if before is not None else None
-        if may is not None and not await self._apart(lambda: may(who.actor, action, was)):
-            raise RecordRefusedError(_NOT_ALLOWED)
-        for hook in resource.hooks[moment]:
-            is_now = resource.typed(values) if values is not None else None
-            change = Change(before.id if before else None, was, is_now, profile, who.actor)
-            try:
-                result = await self._called(hook, change)
-            except FieldError as error:
-                raise InvalidAnswersError({error.field: error.reason}) from None
-            except ValueError as error:
-                raise RecordRefusedError(str(error)) from None
-            if result is not None and values is not None:
-                given = result.model_dump() if hasattr(result, "model_dump") else vars(result)
-                values = await self._checked(resource, given)
-        return values
+        if resource.may is not None:
+            there = await self._db.read(rows.find_all, resource.shape, records, deleted=True)
+            await self._app.refuse_forbidden(resource, action, there if records else [None], who)
 
     async def told(
         self, moment: Moment, resource: Resource[Any], changed: Sequence[tuple[Record | None, Record | None]], who: Who
     ) -> None:
         """Tell the app of what was done; what its functions fail at is for the log."""
-        for hook in resource.hooks[moment]:
-            for before, after in changed:
-                one = after or before
-                assert one is not None  # noqa: S101 - one of them is there
-                was = resource.typed(before.values) if before is not None else None
-                is_now = resource.typed(after.values) if after is not None else None
-                try:
-                    await self._called(hook, Change(one.id, was, is_now, one.profile, who.actor))
-                except Exception:  # noqa: BLE001 - plugin border: it is stored; an error would say that it is not
-                    _log.exception("record.hook_failed", resource=resource.name, record=one.id, moment=moment)
-
-    async def _called(self, hook: Callable[..., Any], change: Change[Any]) -> Any:
-        if asyncio.iscoroutinefunction(hook):
-            return await hook(change)
-        return await self._apart(lambda: hook(change))
+        await self._app.told(moment, resource, changed, who)
 
 
 def _listing(tx: Transaction, shape: Shape, query: Query, limit: int, offset: int) -> Listing:

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any, Final
 
-from pipulate.crud.cells import cell_of
+from pipulate.crud.cells import by_name, cell_of
 from pipulate.crud.engine import Records
 from pipulate.crud.links import Labels, labels
 from pipulate.crud.resource import Resource
@@ -66,9 +66,12 @@ def values(resource: Resource[Any], found: Sequence[Record], called: Labels) -> 
 
 
 def objects(resource: Resource[Any], found: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return records as JSON: number and stored values of all fields. What is kept secret is left out."""
+    """Return records as JSON: number and stored values of all fields, of files their names.
+
+    What is kept secret is left out.
+    """
     names = [each.name for each in resource.fields if each.kind != "secret"]
-    return [{"id": each.id, **{name: each.values[name] for name in names}} for each in found]
+    return [{"id": each.id, **{name: by_name(each.values[name]) for name in names}} for each in found]
 
 
 def _row(

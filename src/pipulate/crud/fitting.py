@@ -274,7 +274,7 @@ class _Found:
 
     def _wrong(self, values: Mapping[str, Any]) -> Mapping[str, str]:
         try:
-            forms.validate(self._resource, values)
+            forms.validate(self._resource, values, self._resource.files)
         except InvalidAnswersError as error:
             return error.problems
         return {}

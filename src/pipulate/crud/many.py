@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Final, Literal, TypeVar
@@ -12,7 +12,7 @@ from pipulate.crud.engine import CHANGE, Records
 from pipulate.crud.resource import Resource
 from pipulate.crud.telling import tell
 from pipulate.crud.writing import Done
-from pipulate.errors import InvalidAnswersError, RecordError
+from pipulate.errors import InvalidAnswersError, RecordError, RecordRefusedError
 from pipulate.security.who import Who
 from pipulate.storage.database import Transaction
 from pipulate.storage.records import operations, rows
@@ -26,7 +26,9 @@ AT_ONCE: Final = 500
 """Records that are checked and written at one time."""
 
 PROBLEMS_MAX: Final = 1_000
-"""Problems that are told one by one; of more only how many there are."""
+"""Problems that a report tells one by one; of more only how many there are."""
+
+TAKEN_BACK: Final = "This was taken back before it was done."
 
 Choice = Literal["skip", "update"]
 """What becomes of a row whose key a record has already."""
@@ -54,10 +56,14 @@ class Report:
     Attributes:
         operation: Id under which all of it can be taken back; "" where nothing was changed.
         created, changed, skipped, same, kept: How many were added, were changed, were left out because they were there
-            already, were as they should be, were left because somebody changed them meanwhile.
+            already, were as they should be, were left because somebody changed them meanwhile. Of those that were to be
+            deleted, restored or erased, `changed` are.
+        gone: How many were not there any more when their turn came.
         wrong: How many could not be taken.
         problems: What is wrong with them, the first `PROBLEMS_MAX`.
         is_told: Whether it stands in the conversation of who does it.
+        file, noted: Where all of them are noted, as `waiting.Noted` has it, and how much of that counts, in bytes.
+        fresh: Those that are to be noted there yet, however many; None where they are noted nowhere.
     """
 
     operation: str = ""
@@ -66,24 +72,31 @@ class Report:
     skipped: int = 0
     same: int = 0
     kept: int = 0
+    gone: int = 0
     wrong: int = 0
     problems: list[Problem] = field(default_factory=list)
     is_told: bool = False
+    file: str = ""
+    noted: int = 0
+    fresh: list[Problem] | None = None
 
     def refuse(self, row: int, error: Exception) -> None:
         """Take down why a row cannot be taken."""
         self.wrong += 1
         told = dict(error.problems) if isinstance(error, InvalidAnswersError) else {"": str(error)}
-        room = PROBLEMS_MAX - len(self.problems)
-        self.problems += [Problem(row, name, words) for name, words in list(told.items())[:room]]
+        found = [Problem(row, name, words) for name, words in told.items()]
+        self.problems += found[: max(PROBLEMS_MAX - len(self.problems), 0)]
+        if self.fresh is not None:
+            self.fresh += found
 
     def copied(self) -> Report:
         """Return one that can be changed for itself."""
-        return replace(self, problems=[*self.problems])
+        return replace(self, problems=[*self.problems], fresh=None if self.fresh is None else [*self.fresh])
 
     def as_json(self) -> dict[str, Any]:
         """Return it as it is stored."""
-        return asdict(self) | {"problems": [[each.row, each.field, each.words] for each in self.problems]}
+        stored = {name: value for name, value in asdict(replace(self, fresh=None)).items() if name != "fresh"}
+        return stored | {"problems": [[each.row, each.field, each.words] for each in self.problems]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Report:
@@ -146,7 +159,7 @@ async def write(
     report: Report,
     who: Who,
     *,
-    upto: int | None = None,
+    facts: Callable[[Report], Mapping[str, Any]] | None = None,
 ) -> Report:
     """Write a part in one transaction; what does not hold there is told and left out.
 
@@ -159,7 +172,7 @@ async def write(
         profile: The profile of records that are added.
         report: What became of the parts before.
         who: Who does it.
-        upto: Where it is given, it is noted with the operation that everything up to this row is done, and the report.
+        facts: Where it is given, what it returns for the report is noted with the operation.
 
     Returns:
         The report, with this part.
@@ -169,12 +182,11 @@ async def write(
 
     def unit(tx: Transaction, done: Done) -> Report:
         told = report.copied()  # The unit may be run again.
-        told.operation = operation.id
-        if not report.operation:
-            operations.begin(tx, resource.shape, operation, kind, {})
-        _all(tx, resource, operation, checked, profile, told, done)
-        if upto is not None:
-            operations.describe(tx, operation, {"upto": upto, "report": told.as_json()})
+        begin(tx, resource, operation, kind, told)
+        write_all(tx, resource, operation, checked, profile, told, done)
+        records.refuse_gone(tx, resource, operation)
+        if facts is not None:
+            operations.describe(tx, operation, facts(told))
         return told
 
     done, told = await records.written(resource, unit, who)
@@ -185,7 +197,22 @@ async def write(
     return told
 
 
-def _all(
+def begin(tx: Transaction, resource: Resource[Any], operation: Operation, kind: str, told: Report) -> None:
+    """Note that something is done to many, where this was not noted with a part before.
+
+    Raises:
+        RecordRefusedError: If somebody took back the parts before.
+    """
+    if not told.operation:
+        operations.begin(tx, resource.shape, operation, kind, {})
+        told.operation = operation.id
+        return
+    found = operations.find(tx, resource.shape, operation.id)
+    if found is not None and found.undone is not None:
+        raise RecordRefusedError(TAKEN_BACK)
+
+
+def write_all(
     tx: Transaction,
     resource: Resource[Any],
     operation: Operation,
@@ -194,6 +221,17 @@ def _all(
     told: Report,
     done: Done,
 ) -> None:
+    """Write rows within a transaction; those that do not hold there are told.
+
+    Args:
+        tx: The transaction, with the table claimed.
+        resource: Their resource.
+        operation: What it is noted under; it was begun.
+        checked: The rows.
+        profile: The profile of records that are added.
+        told: Takes down what became of them.
+        done: Takes down what was done, and the records that hooks are told of.
+    """
     before = told.created + told.changed
     for row in checked:
         try:
@@ -204,9 +242,22 @@ def _all(
             told.created, told.changed = told.created + created, told.changed + changed
     told.kept += done.kept
     written = told.created + told.changed - before
+    count(tx, resource, operation, written, profile or _owner(checked), told, done)
+
+
+def count(
+    tx: Transaction,
+    resource: Resource[Any],
+    operation: Operation,
+    written: int,
+    profile: str | None,
+    told: Report,
+    done: Done,
+) -> None:
+    """Note that an operation changed so many more records, and tell of it the first time it did."""
     operations.count(tx, operation, written)
     if written and not told.is_told:
-        done.message, told.is_told = tell(tx, resource, operation, (), profile or _owner(checked)), True
+        done.message, told.is_told = tell(tx, resource, operation, (), profile), True
 
 
 def _owner(checked: Sequence[Row]) -> str | None:

@@ -13,10 +13,17 @@ from pydantic import BaseModel, ConfigDict, PydanticUserError, create_model
 
 from pipulate.crud.change import Change
 from pipulate.fields import RANGES, FormField, UnsupportedTypeError, WrongHintError, describe, label_of, split
+from pipulate.fields.actions import AppAction, declare, prepared
 from pipulate.fields.docstrings import docs
+from pipulate.fields.files import Files
 from pipulate.fields.hints import Choices, FieldsOf, Link, OnDelete
 from pipulate.findings import Finding, at
+from pipulate.forms.secrets import opened
+from pipulate.storage.files import FileStore
+from pipulate.storage.records.files import folder_of, named_in
 from pipulate.storage.records.shape import NAME, Column, Kind, Shape
+from pipulate.tools.action import Effect
+from pipulate.tools.training import look as training_findings
 
 M = TypeVar("M")
 Hook = TypeVar("Hook", bound=Callable[..., Any])
@@ -62,6 +69,7 @@ class Resource(Generic[M]):
         model: The pydantic model that records are checked with.
         rules: Functions that check several fields together -> the names of these fields.
         shape: Its table.
+        files: Where the files of its records are, once it is installed.
         computed: Columns that are worked out.
         hooks: What is called before and after something is done.
         module: Name of the module it was made in.
@@ -95,7 +103,8 @@ class Resource(Generic[M]):
             description: A sentence below the title.
             icon: One character before it in the menu.
             order: Place in the menu; the smaller, the further up.
-            training: What a language model is told of the app, or a file with it beside the app's own.
+            training: What the assistant is told of the app: a text, or the name of a file with it, which ends in `.md`,
+                beside the app or in a folder `training`.
             toggle: Field that is switched by a click.
             key: Field, or fields, whose values no two records share; what an import finds a record by.
             label: Field that names a record where another leads to it; the first text field where it is left out.
@@ -117,10 +126,12 @@ class Resource(Generic[M]):
         self.cells: dict[str, Callable[..., Any]] = {}
         self.hooks: dict[Moment, tuple[Callable[..., Any], ...]] = dict.fromkeys(MOMENTS, ())
         self.rules: dict[Callable[..., None], tuple[str, ...]] = {}
+        self.actions: dict[str, AppAction] = {}
         self.fields: tuple[FormField, ...] = ()
         self.links: dict[str, Link] = {}
         self.model: type[BaseModel] = BaseModel
         self.shape = Shape("none", ())
+        self.files: Files | None = None
         caller = sys._getframe(1)  # noqa: SLF001 - as collections.namedtuple does
         self._place = (caller.f_code.co_filename, caller.f_lineno)
         self.module = str(caller.f_globals.get("__name__", ""))
@@ -177,21 +188,26 @@ class Resource(Generic[M]):
 
         return added
 
+    def action(self, name: str, *, title: str | None = None, effect: Effect = "write") -> Callable[[Hook], Hook]:
+        """Let the assistant call a function, beside this app; as `Workflow.action`, but only `Tables` is handed in."""
+        return declare(self.actions, name, title, effect)
+
     def validate(self, rule: Hook) -> Hook:
         """Check several fields together with a function whose parameters are named as the fields are."""
         self.rules[rule] = tuple(rule.__code__.co_varnames[: rule.__code__.co_argcount])
         return rule
 
     def typed(self, values: Mapping[str, Any]) -> M:
-        """Return values as the model or dataclass that was declared."""
-        checked = self.model.model_validate(values, by_name=True, by_alias=True)
+        """Return values as the model or dataclass that was declared, with secrets as they were typed."""
+        checked = self.model.model_validate(opened(values), context=self.files, by_name=True, by_alias=True)
         if self.declared is self.model:
             return checked  # type: ignore[return-value] # the model is M then
         return self.declared(**{name: getattr(checked, name) for name in type(checked).model_fields})
 
     def label_of(self, values: Mapping[str, Any]) -> str:
         """Return what people call a record."""
-        return str(values.get(self.label) or "").strip()
+        value = values.get(self.label)
+        return ", ".join(each["name"] for each in named_in(value)) or str(value or "").strip()
 
     def prepare(self) -> list[Finding]:
         """Work out fields, model and table; return everything that is wrong."""
@@ -223,23 +239,27 @@ class Resource(Generic[M]):
         )
         self.columns = self.columns or (*(each.name for each in self.fields), *self.computed)
         findings += self._check_names()
+        findings += self._check_actions()
         if not findings:
             self.shape = Shape(self.name, tuple(columns), self.key, self.per_profile)
-        return findings
+        return [*findings, *training_findings(self.training, self.folder, self._place)]
+
+    @property
+    def folder(self) -> Path:
+        """Where the file of the app lies."""
+        return Path(self._place[0]).parent
+
+    def _check_actions(self) -> list[Finding]:
+        from pipulate.crud.tables import Tables  # noqa: PLC0415 - it reads resources, and needs this module for it
+
+        return list(prepared(self.actions, (Tables,)))
 
     def _column_of(self, field: FormField, info: Any) -> Column:
-        if field.name in RESERVED or not NAME.fullmatch(field.name):
-            raise ValueError("this name is taken, or is not made of lower-case letters, digits and underscores")
-        if field.widget == "hidden" and info.is_required():
-            raise ValueError("nobody is asked for it, so it needs a default")
         bare, _, hints = split(info.annotation)
         hints = [*hints, *info.metadata]
-        if any(isinstance(each, Choices | FieldsOf) for each in hints):
-            raise ValueError("Choices and FieldsOf depend on a run; a record is in none")
-        if field.widget in RANGES:
-            raise ValueError("two numbers cannot be kept in one field of a record; use two fields")
+        _refuse_unkept(field, info, hints)
         if field.kind == "file":
-            raise ValueError("files cannot be kept in a record yet")
+            return Column(field.name, "file")
         link = next((each for each in hints if isinstance(each, Link)), None)
         if link is not None:
             self.links[field.name] = link
@@ -278,8 +298,38 @@ class Resource(Generic[M]):
         return Finding(code, f"Resource {self.name!r}: {words}", *self._place)
 
 
+def install(resource: Resource[Any], store: FileStore) -> None:
+    """Say where the files of the records of a resource are."""
+    resource.files = Files(store, folder_of(resource.name))
+
+
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _refuse_unkept(field: FormField, info: Any, hints: Sequence[Any]) -> None:
+    """Refuse a field that no table can keep.
+
+    Raises:
+        ValueError: Says why.
+    """
+    if field.name in RESERVED or not NAME.fullmatch(field.name):
+        raise ValueError("this name is taken, or is not made of lower-case letters, digits and underscores")
+    if field.widget == "hidden" and info.is_required():
+        raise ValueError("nobody is asked for it, so it needs a default")
+    if any(isinstance(each, Choices | FieldsOf) for each in hints):
+        raise ValueError("Choices and FieldsOf depend on a run; a record is in none")
+    if field.widget in RANGES:
+        raise ValueError("two numbers cannot be kept in one field of a record; use two fields")
+    if _names_path(info.annotation):
+        raise ValueError("a path says where a file is while a step runs; a record keeps a File")
+
+
+def _names_path(annotation: Any) -> bool:
+    """Tell whether an annotation asks for a path, in a list or a group too."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return any(_names_path(each.annotation) for each in annotation.model_fields.values())
+    return annotation is Path or any(map(_names_path, get_args(annotation)))
 
 
 def _link_column(field: FormField, link: Link) -> Column:

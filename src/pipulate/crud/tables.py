@@ -12,6 +12,7 @@ from pipulate import forms
 from pipulate.crud.fitting import in_words
 from pipulate.crud.resource import Resource
 from pipulate.errors import TableDiffersError, UnknownTableError
+from pipulate.fields.files import File
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.records import catalog, queries, rows
 from pipulate.storage.records.queries import Condition, Query
@@ -109,7 +110,7 @@ class Rows:
         known = self._resource.shape.by_name
         if unknown := [name for name in fields if name not in known]:
             raise ValueError(f"{self._resource.name!r} has no field {unknown[0]!r}; it has: {', '.join(known)}.")
-        asked = tuple(_condition(name, to_jsonable_python(value)) for name, value in fields.items())
+        asked = tuple(_condition(name, _plain(value)) for name, value in fields.items())
         query = replace(self._query, conditions=(*self._query.conditions, *asked))
         return Rows(self._db, self._resource, query)
 
@@ -129,8 +130,12 @@ class Rows:
         return frame
 
     def _row(self, record: Record) -> Row:
-        values = forms.typed(self._resource, record.values, None)
+        values = forms.typed(self._resource, record.values, self._resource.files)
         return {"id": record.id, "profile": record.profile, **values}
+
+
+def _plain(value: Any) -> Any:
+    return value.named() if isinstance(value, File) else to_jsonable_python(value)
 
 
 def _condition(field: str, value: Any) -> Condition:

@@ -6,13 +6,14 @@ row that counts, and takes no row twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from operator import attrgetter
+from typing import Any, Final, Literal, Protocol
 
 from pipulate.crud.cells import answers_of
 from pipulate.crud.engine import Records
-from pipulate.crud.many import Report, Row, parts, write
+from pipulate.crud.many import Problem, Report, Row, parts, write
 from pipulate.crud.resource import Resource
 from pipulate.errors import InvalidAnswersError, RecordError, RecordRefusedError, RecordTakenError
 from pipulate.security.who import Who
@@ -73,15 +74,41 @@ class Taking:
 
 @dataclass(slots=True)
 class _State:
-    """How far it came: the last row that is done, the report, the keys of the rows so far."""
+    """How far it came: the last row that is done, the report, the keys of the rows so far, the rows that are wrong."""
 
     upto: int = 0
     report: Report = field(default_factory=Report)
     seen: set[Key] = field(default_factory=set)
+    wrong: set[int] = field(default_factory=set)
+
+
+class Noting(Protocol):
+    """Where all that is wrong is noted; it waits for the disk.
+
+    Attributes:
+        name: Its name in a report.
+    """
+
+    name: str
+
+    def note(self, upto: int, problems: Sequence[Problem]) -> int:
+        """Note problems behind the first so many bytes, in the place of what is there; return how many are there then.
+
+        They come by their rows.
+        """
+        ...
+
+    def read(self, upto: int) -> Iterable[Problem]:
+        """Yield those that are noted in the first so many bytes."""
+        ...
 
 
 async def take_in(
-    records: Records, taking: Taking, table: Iterable[Line], progress: Callable[[int, Report], None] | None = None
+    records: Records,
+    taking: Taking,
+    table: Iterable[Line],
+    progress: Callable[[int, Report], None] | None = None,
+    noting: Noting | None = None,
 ) -> Report:
     """Make records of the rows of a table.
 
@@ -93,43 +120,71 @@ async def take_in(
         taking: What is to become of them.
         table: The rows, by their numbers.
         progress: Told how many rows are done and what became of them; it may raise to stop in between.
+        noting: Where all that is wrong is noted; the report tells only the first.
     """
     await records.ready(taking.resource)
     operation = taking.operation or records.operation(taking.who)
-    state = await _begun(records, taking, operation)
+    state = await _begun(records, taking, operation, noting)
     done = 0
     for part in parts(table):
         left = [line for line in part if line.number > state.upto]
-        state.seen |= _keys(taking.resource, (line for line in part if line.number <= state.upto), state.report)
+        state.seen |= _keys(taking.resource, (line for line in part if line.number <= state.upto), state.wrong)
         done += len(part)
         if left:
-            checked = _chosen(await _sound(records, taking, left, state), taking.choice, state.report)
-            if taking.is_trial:
-                state.report.created += sum(row.before is None for row in checked)
-                state.report.changed += sum(row.before is not None for row in checked)
-            else:
-                state.report = await write(
-                    records, taking.resource, operation, IMPORT, checked, taking.owner, state.report, taking.who,
-                    upto=left[-1].number,
-                )  # fmt: skip
+            state.report = await _take_part(records, taking, left, state, operation, noting)
         if progress is not None:
             progress(done, state.report)
     return state.report
 
 
-async def _begun(records: Records, taking: Taking, operation: Operation) -> _State:
+async def _take_part(
+    records: Records,
+    taking: Taking,
+    left: Sequence[Line],
+    state: _State,
+    operation: Operation,
+    noting: Noting | None,
+) -> Report:
+    """Take in some rows, or find out what would become of them; return the report with them."""
+    report = state.report
+
+    def noted(told: Report) -> Mapping[str, Any]:
+        """Note what is wrong before the part counts: what is noted of one that does not is written over."""
+        if noting is not None and told.fresh:
+            told.file, told.noted = noting.name, noting.note(told.noted, sorted(told.fresh, key=attrgetter("row")))
+            told.fresh = []
+        return {"upto": left[-1].number, "report": told.as_json()}
+
+    checked = _chosen(await _sound(records, taking, left, state), taking.choice, report)
+    if checked and not taking.is_trial:
+        return await write(
+            records, taking.resource, operation, IMPORT, checked, taking.owner, report, taking.who, facts=noted
+        )
+    report.created += sum(row.before is None for row in checked)
+    report.changed += sum(row.before is not None for row in checked)
+    await records.apart(lambda: noted(report))
+    return report
+
+
+async def _begun(records: Records, taking: Taking, operation: Operation, noting: Noting | None) -> _State:
     """Return how far an import came that was cut short; the beginning for one that was not begun."""
     found = await records.operation_of(taking.resource, operation.id) if taking.operation is not None else None
     if found is None:
-        return _State()
-    if found.undone is not None:
+        state = _State()
+    elif found.undone is not None:
         raise RecordRefusedError("This import was taken back before it was done.")
-    return _State(found.facts["upto"], Report.from_json(found.facts["report"]))
+    else:
+        state = _State(found.facts["upto"], Report.from_json(found.facts["report"]))
+    if noting is None or (state.report.wrong and not state.report.file):  # It was begun where nothing was noted.
+        state.wrong = {each.row for each in state.report.problems}
+        return state
+    state.report.fresh = []
+    state.wrong = await records.apart(lambda: {each.row for each in noting.read(state.report.noted)})
+    return state
 
 
-def _keys(resource: Resource[Any], lines: Iterable[Line], report: Report) -> set[Key]:
+def _keys(resource: Resource[Any], lines: Iterable[Line], wrong: Collection[int]) -> set[Key]:
     """Return the keys of rows that are done, but for those that were not taken."""
-    wrong = {each.row for each in report.problems}
     if not resource.key:
         return set()
     found = [_key(resource, answers_of(resource.fields, line.cells)) for line in lines if line.number not in wrong]

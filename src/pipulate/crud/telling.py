@@ -1,4 +1,4 @@
-"""Telling who did something to records what it was: one line in their own conversation for each operation."""
+"""Telling who did something to records what it was: one line beside the resource for each operation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipulate.storage.records.rows import Operation, Record
 
 def tell(
     tx: Transaction, resource: Resource[Any], operation: Operation, records: Sequence[Record], profile: str | None
-) -> int | None:
+) -> tuple[str, int] | None:
     """Note what an operation is about, and tell it to who does it; once for each operation.
 
     Args:
@@ -25,7 +25,7 @@ def tell(
         profile: The profile they belong to, or None.
 
     Returns:
-        Number of the message, or None where the person wants none.
+        Conversation and number of the message, or None where the person wants none.
     """
     one = records[0] if len(records) == 1 else None
     label = resource.label_of(one.values) if one is not None else ""
@@ -35,4 +35,4 @@ def tell(
         is_wanted = keyvalue.get(tx, "user", author.actor, messages.WANTED) != messages.HIDDEN
     except KeyError:
         is_wanted = True
-    return messages.add_done(tx, author.at, author.actor, operation.id) if is_wanted else None
+    return messages.add_done(tx, author.at, author.actor, resource.name, operation.id) if is_wanted else None

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Self
 
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
 from pipulate._threads import Threads
+from pipulate.crud.cells import can_be_brought
+from pipulate.crud.many import Problem, Report
 from pipulate.crud.resource import Resource
 from pipulate.crud.taking import Choice, Line
 from pipulate.errors import UploadTooLargeError
@@ -84,6 +89,31 @@ class Waiting:
         return {name: place for place, name in enumerate(self.mapping) if name}
 
 
+class Noted:
+    """What is wrong with the rows of one, noted in a file: a line of JSON for each problem."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self.name = path, path.suffix.removeprefix(".")
+
+    def note(self, upto: int, problems: Sequence[Problem]) -> int:
+        """Note problems behind the first so many bytes, in the place of what is there; return how many are there."""
+        lines = [json.dumps([each.row, each.field, each.words]) + "\n" for each in problems]
+        with self._path.open("ab") as file:
+            file.truncate(upto)
+            file.write("".join(lines).encode())
+            file.flush()
+            os.fsync(file.fileno())  # What counts them is on the disk a moment later.
+            return file.tell()
+
+    def read(self, upto: int) -> Iterator[Problem]:
+        """Yield those that are noted in the first so many bytes; it reads the file as it goes."""
+        if not upto:
+            return
+        with self._path.open("rb") as file:
+            while file.tell() < upto and (line := file.readline()):
+                yield Problem(*json.loads(line))
+
+
 class Room:
     """Where they are kept: what is known of them in the store, their content in a folder of this machine."""
 
@@ -96,6 +126,15 @@ class Room:
         if not _ID.fullmatch(table):
             raise ValueError(table)
         return self._folder / table
+
+    def noted(self, table: str, *, is_trial: bool) -> Noted:
+        """Return where the problems of one are noted that a trial, or taking it in, finds."""
+        return Noted(self.path(table).with_suffix(".tried" if is_trial else ".taken"))
+
+    def problems(self, waiting: Waiting, report: Report) -> Iterator[Problem]:
+        """Yield all that a report found wrong, by the rows; it reads a file as it goes."""
+        noted = self.noted(waiting.id, is_trial=report.file == "tried")
+        return noted.read(report.noted) if report.file else iter(sorted(report.problems, key=attrgetter("row")))
 
     async def receive(
         self, owner: str, profile: str, resource: Resource[Any], name: str, blocks: AsyncIterator[bytes], most: int
@@ -192,7 +231,11 @@ class Room:
         idle = sorted((each for each in found if not each.job), key=lambda each: each.until, reverse=True)
         for each in idle[MOST:]:
             await self._db.write(keyvalue.drop, "temporary", _place(owner), each.id)
-            await self._threads.run(self.path(each.id).unlink, missing_ok=True)
+            await self._threads.run(self._remove, each.id)
+
+    def _remove(self, table: str) -> None:
+        for path in (self.path(table), *self._folder.glob(f"{table}.*")):
+            path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove files that nothing names any more; on a thread that may wait."""
@@ -201,7 +244,7 @@ class Room:
         named = self._db.read_now(_named)
         for path in self._folder.iterdir():
             is_old = time.time() - path.stat().st_mtime > _UNNAMED_S
-            if path.name not in named and is_old:
+            if path.stem not in named and is_old:
                 path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -211,7 +254,7 @@ class Room:
 
 def guessed(resource: Resource[Any], columns: Sequence[str]) -> tuple[str, ...]:
     """Return the field that each column is probably for, "" for none: by its name or by what people read."""
-    free = {each.name: {_plain(each.name), _plain(each.label)} for each in resource.fields}
+    free = {each.name: {_plain(each.name), _plain(each.label)} for each in resource.fields if can_be_brought(each)}
     found = []
     for column in columns:
         exact = column if column in free else ""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pipulate.crud.outcome import Outcome
 from pipulate.crud.resource import Resource
 from pipulate.errors import (
     InvalidAnswersError,
@@ -17,6 +18,7 @@ from pipulate.errors import (
 from pipulate.storage import profiles
 from pipulate.storage.database import Transaction
 from pipulate.storage.records import catalog, operations, queries, rows
+from pipulate.storage.records.files import is_named
 from pipulate.storage.records.operations import RecordEvent
 from pipulate.storage.records.queries import Condition, Query, folded
 from pipulate.storage.records.rows import Operation, Record, Values
@@ -24,6 +26,9 @@ from pipulate.storage.records.shape import Shape
 
 DEEP: Final = 10
 """Links that a deletion follows, one behind the other."""
+
+
+NEEDED: Final = "This cannot be erased, because something in the bin still belongs to it."
 
 
 @dataclass(slots=True)
@@ -34,13 +39,13 @@ class Done:
         records: The records as they are now.
         versions: Name of each table that was changed -> its version.
         kept: How many records were left as they are, because somebody changed them since.
-        message: Number of the message that tells of it, or None.
+        message: Conversation and number of the message that tells of it, or None.
     """
 
     records: list[Record] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
     kept: int = 0
-    message: int | None = None
+    message: tuple[str, int] | None = None
 
     def add(self, part: Done, most: int) -> None:
         """Add what another transaction did; of the records no more than the first `most` are held."""
@@ -56,6 +61,8 @@ def found_by(shape: Shape, search: Sequence[str], values: Values) -> str:
 def _words(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return ""
+    if is_named(value):
+        return str(value["name"])
     if isinstance(value, Mapping):
         return " ".join(_words(each) for each in value.values())
     return " ".join(_words(each) for each in value) if isinstance(value, list) else str(value)
@@ -119,6 +126,15 @@ def conflict(tx: Transaction, shape: Shape, now: Record, seen: int, values: Valu
         resource=shape.name, record=now.id, seen=seen, version=now.version,
         theirs={name: now.values[name] for name in both}, mine={name: values[name] for name in both},
     )  # fmt: skip
+
+
+def done_before(tx: Transaction, shape: Shape, submit: str) -> Outcome | None:
+    """Return what came of something that was asked for before under the same id, or None."""
+    row = operations.find(tx, shape, submit)
+    if row is None:
+        return None
+    numbers = [int(row.facts["record"])] if "record" in row.facts else []
+    return Outcome(row.id, rows.find_all(tx, shape, numbers, deleted=True))
 
 
 def put_into_bin(

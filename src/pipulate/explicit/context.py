@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pipulate.errors import PipulateError, RunConflictError, RunLockedError
 from pipulate.storage.journal import State
@@ -23,10 +23,17 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A message for the conversation beside the work."""
+    """A message for the conversation beside the work.
+
+    Attributes:
+        role: Who says it: `user`, `assistant`, `system`.
+        text: What is said.
+        kind: `said` is shown, `asked` is put to a model where there is one, `told` is for the model alone.
+    """
 
     role: str
     text: str
+    kind: Literal["said", "asked", "told"] = "said"
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from pipulate.events import RecordsChanged
 from pipulate.explicit.book import Book
 from pipulate.explicit.loading import ExplicitApp, construct, plugin_class
 from pipulate.explicit.longwork import LongWork
+from pipulate.explicit.messages import ModelBeside
 from pipulate.explicit.modules import for_fasthtml, offer, old_host
 from pipulate.storage.database import Database
 from pipulate.storage.files import FileStore
@@ -40,6 +41,7 @@ class Explicit:
         work: Callable[[Book], LongWork] | None = None,
         tables: bool = False,
         log_level: str = "info",
+        model: ModelBeside | None = None,
     ) -> None:
         """Wire it up, and make the modules of the old host importable.
 
@@ -52,10 +54,11 @@ class Explicit:
             tables: Whether each request logs the state of its run as a table.
             log_level: Least severe level that plugins' own lines are shown from.
             changed: Told of every change of plugins' own tables, on the thread that made it.
+            model: The language model beside their work; None where there is none.
             said: Told conversation and number of every new message, on the thread that wrote it.
         """
         self._open_db, self._parts = open_db, (files, clock, stored, said, changed)
-        self._tables, self._log_level = tables, log_level
+        self._tables, self._log_level, self._model = tables, log_level, model
         self.work = work(Book(open_db(), files, clock, stored)) if work is not None else None
         self._lock = threading.Lock()
         self._host: Host | None = None
@@ -68,8 +71,9 @@ class Explicit:
                 from pipulate.explicit.host import Host  # noqa: PLC0415 - imports FastHTML
 
                 self._host = Host(
-                    self._open_db(), *self._parts, work=self.work, tables=self._tables, log_level=self._log_level
-                )
+                    self._open_db(), *self._parts, work=self.work, tables=self._tables, log_level=self._log_level,
+                    model=self._model,
+                )  # fmt: skip
             return self._host
 
     def read(self, module: ModuleType, address: str) -> ExplicitApp | None:

@@ -30,7 +30,7 @@ from pipulate.explicit.kept import KeptAnswers
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.longwork import LongWork
 from pipulate.explicit.look import Chained
-from pipulate.explicit.messages import Speaker
+from pipulate.explicit.messages import ModelBeside, Speaker
 from pipulate.explicit.own_tables import Tables
 from pipulate.explicit.pip import Pipulate
 from pipulate.explicit.relay import Relay
@@ -89,11 +89,12 @@ class Host:
         work: LongWork | None = None,
         tables: bool = False,
         log_level: str = "info",
+        model: ModelBeside | None = None,
     ) -> None:
         """Wire it up and start the loop; with `tables`, each request logs the state of its run."""
         logs.connect(log_level)
         self._tables = tables
-        self._speaker = Speaker(db, clock, said)
+        self._speaker = Speaker(db, clock, said, model)
         self._book = Book(db, files, clock, stored)
         self._registered: dict[str, Routes] = {}
         self.rt = SharedRoutes(self._of_request)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pipulate.explicit import keys
 from pipulate.explicit.routes import PluginRoute, Routes, bind
+from pipulate.explicit.training import training_of
+from pipulate.findings import Finding
+from pipulate.tools.training import too_long
 
 _IDENTITY = ("NAME", "APP_NAME", "DISPLAY_NAME", "name", "app_name", "display_name")
 
@@ -44,6 +48,10 @@ class ExplicitApp:
     def routes(self) -> Sequence[PluginRoute]:
         """What it has registered so far, in order."""
         return self.registered.table
+
+    def look(self, path: Path) -> Iterator[Finding]:
+        """Yield what is wrong with it and keeps nobody from using it; `path` is that of its file."""
+        yield from too_long(training_of(self.instance), (str(path), 1))
 
     @property
     def steps(self) -> Sequence[Any]:

@@ -148,7 +148,7 @@ def offer(modules: dict[str, Names], more: Names = dict) -> Callable[[], None]:
     return withdraw
 
 
-def _crud() -> dict[str, Any]:
+def _crud(made: Parts) -> dict[str, Any]:
     from pipulate.explicit.crud import BaseCrud  # noqa: PLC0415 - imports FastHTML
 
     return {
@@ -156,7 +156,7 @@ def _crud() -> dict[str, Any]:
         "VALID_ROLES": {"user", "assistant", "system"},
         "BaseCrud": BaseCrud,
         "BaseApp": BaseCrud,
-        "check_ollama_availability": lambda: False,
+        "check_ollama_availability": made.pip.has_model,
         "WorkflowUtilities": later("WorkflowUtilities"),
         "handle_api_errors": later("handle_api_errors"),
         "handle_workflow_errors": later("handle_workflow_errors"),
@@ -181,11 +181,12 @@ def _server(made: Parts) -> dict[str, Any]:
 
     return {
         "__getattr__": table,
-        **_crud(),
+        **_crud(made),
         "APP_NAME": "Pipulate",
         "MODEL": "",
         "DB_FILENAME": _DB_FILENAME,
         "DictLikeDB": DictLikeDB,
+        "chatq": made.pip.chatq,
         "clear_critical_operation_flag": lambda *_: None,
         "is_critical_operation_in_progress": lambda *_: False,
         "set_critical_operation_flag": lambda *_: None,
@@ -199,6 +200,7 @@ def _server(made: Parts) -> dict[str, Any]:
         "plugin_instances": made.pip.plugins,
         "restart_server": later("restart_server"),
         "rt": made.rt,
+        "stream_chat": made.pip.stream_chat,
         "title_name": lambda text: str(text).replace("_", " ").title(),
     }
 
@@ -223,10 +225,10 @@ def old_host(parts: Callable[[], Parts]) -> dict[str, Names]:
     return {
         "server": lambda: _server(parts()),
         "common": lambda: _server(parts()),
-        "crud": _crud,
+        "crud": lambda: _crud(parts()),
         "config": lambda: {"APP_NAME": "Pipulate", "MODEL": "", "COLOR_MAP": {}},
         "imports": dict,
-        "imports.crud": _crud,
+        "imports.crud": lambda: _crud(parts()),
         "fastlite": lambda: _fastlite(parts()),
         "tools": dict,
         "tools.mcp_tools": lambda: {"__getattr__": _any_later},

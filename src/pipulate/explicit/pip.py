@@ -318,18 +318,31 @@ class Pipulate(Look):
         return self.message_queue
 
     def append_to_history(self, message: str, role: str = "system", quiet: bool = True) -> None:
-        """Put a text into the history a model will be given."""
+        """Tell a model something that no page shows."""
         del quiet
-        self._speaker.remember(str(message), role)
+        self._speaker.tell(str(message), role)
 
     async def stream(
-        self, message: str, verbatim: bool = False, role: str = "user", spaces_before: int | None = None,
+        self, message: str, verbatim: bool = False, role: str | None = "user", spaces_before: int | None = None,
         spaces_after: int | None = 1, simulate_typing: bool = True,
     ) -> str:  # fmt: skip
-        """Say something in the conversation; returns it at once."""
-        del verbatim, spaces_before, spaces_after, simulate_typing
-        self._speaker.say(message, role)
+        """Say something in the conversation, or ask the model where it is not `verbatim`; returns it at once."""
+        del spaces_before, spaces_after, simulate_typing
+        self._speaker.say(message, role, verbatim=verbatim)
         return message
+
+    async def chatq(self, message: str) -> None:
+        """Ask the model something in the conversation; returns at once, as `stream_chat` of the oldest hosts does."""
+        self._speaker.say(message, verbatim=False)
+
+    async def stream_chat(self, prompt: str, quick: bool = False) -> None:
+        """As `chatq`; how fast the words come is the model's affair."""
+        del quick
+        self._speaker.say(prompt, verbatim=False)
+
+    def has_model(self) -> bool:
+        """Tell whether there is a model to ask."""
+        return self._speaker.has_model()
 
     async def log_api_call_details(self, **details: Any) -> None:
         """Put a call to another service into the log, without its secrets, and say that it was made."""
@@ -337,7 +350,7 @@ class Pipulate(Look):
         method = details.get("method") or details.get("http_method") or ""
         logger.info("API call: {} {} {}", method, details.get("url", ""), details.get("response_status", ""))
         words = details.get("call_description") or "A call to another service"
-        self._speaker.remember(f"{words}: {kept.get('url', '')} {kept.get('response_status', '')}".rstrip(), "system")
+        self._speaker.tell(f"{words}: {kept.get('url', '')} {kept.get('response_status', '')}".rstrip(), "system")
 
     # For whoever looks for a mistake
 

@@ -69,7 +69,7 @@ class File:
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(
-            _validated, serialization=core_schema.plain_serializer_function_ser_schema(File.named, when_used="json")
+            _validated, serialization=core_schema.plain_serializer_function_ser_schema(File.named)
         )
 
 

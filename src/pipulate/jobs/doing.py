@@ -324,13 +324,13 @@ class Job:
             TypeError: If the function or what it is given cannot go there.
         """
         self._doing.check()
-        with _Living(self._doing):
+        with Living(self._doing):
             return await self._doing.processes.call(function, *args, stop=self._doing.is_over)
 
     def in_process_now(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T:
         """As `in_process`, for plain steps."""
         self._doing.check()
-        with _Living(self._doing):
+        with Living(self._doing):
             return self._doing.processes.call_now(function, *args, stop=self._doing.is_over)
 
     async def program(self, *args: str, **options: Any) -> int:
@@ -345,7 +345,7 @@ class Job:
         from pipulate.jobs import programs  # noqa: PLC0415 - few jobs run one
 
         self._doing.check()
-        with _Living(self._doing):
+        with Living(self._doing):
             return await programs.run(args, stop=self._doing.is_over, line=self._doing.log, **options)
 
     def program_now(self, *args: str, **options: Any) -> int:
@@ -353,11 +353,11 @@ class Job:
         from pipulate.jobs import programs  # noqa: PLC0415
 
         self._doing.check()
-        with _Living(self._doing):
+        with Living(self._doing):
             return programs.run_now(args, stop=self._doing.is_over, line=self._doing.log, **options)
 
 
-class _Living:
+class Living:
     """Shows that a job is alive while something else works for it; that has its own ways to end."""
 
     def __init__(self, doing: Doing) -> None:

@@ -16,7 +16,7 @@ from pipulate._clock import Clock, to_text
 from pipulate._ids import error_id
 from pipulate._log import get_logger
 from pipulate._threads import Threads
-from pipulate.errors import JobError, StoreUnavailableError
+from pipulate.errors import JobError, ModelError, StoreUnavailableError
 from pipulate.jobs.doing import Doing
 from pipulate.jobs.loops import Loop
 from pipulate.jobs.port import Kind
@@ -167,7 +167,7 @@ class Working:
         await self._last_words(doing)
         row, reference = doing.row, error_id()
         trace = traced(error)
-        reason = str(error) if isinstance(error, JobError) else "The app made an error in this step."
+        reason = str(error) if isinstance(error, JobError | ModelError) else "The app made an error in this step."
         _log.error("job.failed", job=row.id, step=row.step, app=row.app, attempt=row.attempt, error_id=reference,
                    exc_info=error)  # fmt: skip
         if row.failures < row.retries:

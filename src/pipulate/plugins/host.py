@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipulate._log import get_logger
+from pipulate.actions.own import NAMES
 from pipulate.crud.resource import Resource
 from pipulate.findings import Finding
 from pipulate.plugins.files import PluginFile, fingerprint, is_plugin, ordered, scan
@@ -111,7 +112,9 @@ class PluginHost:
         self._limit_s, self._changed, self._read_class = limit_s, changed, read_class
         self._lock = threading.RLock()
         self._found: dict[Path, Plugin] = {}
-        self._imports: dict[Path, Import] = {}
+        self._imports: dict[Path, Import] = {}  # Until what they brought is in the table and was told.
+        self._taken: list[tuple[Path, Import]] = []
+        self._published = threading.Condition(self._lock)
         self._memory = _Memory(memory)
         self._ready = threading.Event()
 
@@ -138,11 +141,14 @@ class PluginHost:
         return self._ready.wait(seconds)
 
     def wait_loaded(self, seconds: float) -> bool:
-        """Wait until no import is under way; tell whether that is so."""
+        """Wait until no import is under way and what was imported is in use; tell whether that is so."""
         ends = time.monotonic() + seconds
         if not self._ready.wait(seconds):
             return False
-        return all(task.wait(max(0.0, ends - time.monotonic())) for task in list(self._imports.values()))
+        if not self._imports or seconds <= 0:  # Without the lock, which is held while others are told.
+            return not self._imports
+        with self._published:
+            return self._published.wait_for(lambda: not self._imports, max(0.0, ends - time.monotonic()))
 
     def add(self, app: App, module: str) -> None:
         """Take an app into use that no file of the folder declares; one added under this address before makes room.
@@ -231,9 +237,10 @@ class PluginHost:
         with self._lock:
             if self._imports.get(file.path) is not task:  # A newer version of the file is being imported.
                 return
-            del self._imports[file.path]
         self._memory.end(file.path)
         self._put(file, self._judge(file, task.result))
+        with self._lock:
+            self._taken.append((file.path, task))
 
     def _take_late(self, file: PluginFile, task: Import) -> None:
         self._take(file, task)
@@ -242,9 +249,11 @@ class PluginHost:
     def _judge(self, file: PluginFile, loaded: Loaded) -> Plugin:
         with self._lock:
             old = self._found.get(file.path)
-        if not loaded.findings:
+        if all(each.is_warning for each in loaded.findings):
             _log.info("plugin.loaded", file=file.name, app=loaded.app.name if loaded.app else None)
-            return Plugin(file, "loaded", loaded.app, roles=loaded.roles)
+            for finding in loaded.findings:
+                _log.warning("plugin.warned", file=file.name, code=finding.code, reason=finding.message)
+            return Plugin(file, "loaded", loaded.app, loaded.findings, roles=loaded.roles)
         for finding in loaded.findings:
             _log.warning("plugin.failed", file=file.name, code=finding.code, line=finding.line, reason=finding.message)
         kept = old.app if old else None
@@ -270,8 +279,13 @@ class PluginHost:
 
     def _publish(self, modules: Iterable[str]) -> None:
         with self._lock:  # Held to the end, so that of two who publish at once the later one has the last word.
+            taken, self._taken = self._taken, []
             self._rebuild()
             self._changed(frozenset(modules))
+            for path, task in taken:
+                if self._imports.get(path) is task:
+                    del self._imports[path]
+            self._published.notify_all()
 
     def _rebuild(self) -> None:
         """Make the table anew: the user's files come before ours where two want the same address or name."""
@@ -295,6 +309,9 @@ class PluginHost:
             by_module[plugin.file.module] = plugin
             if plugin.app is not None:
                 by_app[plugin.app.name] = plugin
+        final = {each.file.path: each for each in with_action_clashes(final[plugin.file.path] for plugin in plugins)}
+        by_module = {module: final[each.file.path] for module, each in by_module.items()}
+        by_app = {name: final[each.file.path] for name, each in by_app.items()}
         return Table(tuple(final[plugin.file.path] for plugin in plugins), by_module, by_app)
 
     def _clash(self, plugin: Plugin, by_module: Mapping[str, Plugin], by_app: Mapping[str, Plugin]) -> Finding | None:
@@ -309,6 +326,24 @@ class PluginHost:
             )
             return Finding("P006", message, str(file.path))
         return None
+
+
+def with_action_clashes(plugins: Iterable[Plugin]) -> list[Plugin]:
+    """Return plugins, those that bring an action whose name is taken with a finding; the first keeps the name."""
+    taken, found = dict.fromkeys(NAMES, "Pipulate itself"), list[Plugin]()
+    for plugin in plugins:
+        app = plugin.workflow or plugin.resource or plugin.report
+        clashes = [name for name in app.actions if name in taken] if app is not None else []
+        said = tuple(
+            Finding(
+                "A004", f"{taken[name]} has an action {name!r} already, so the assistant is not offered this one. Give"
+                " it another name.", str(plugin.file.path),
+            )
+            for name in clashes
+        )  # fmt: skip
+        found.append(replace(plugin, findings=(*plugin.findings, *said)) if said else plugin)
+        taken |= {name: plugin.file.name for name in (app.actions if app is not None else ()) if name not in taken}
+    return found
 
 
 def purge_helpers(folder: Path, plugins: Iterable[Path]) -> None:

@@ -6,13 +6,14 @@ import linecache
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+from pipulate._program import installing
 from pipulate.crud import roles
 from pipulate.crud.resource import Resource
 from pipulate.findings import Finding
@@ -43,7 +44,15 @@ class App(Protocol):
 Declared = Workflow | Resource[Any] | Report
 _KINDS = (Workflow, Resource, Report)
 
-ReadClass = Callable[[ModuleType, str], App | None]
+
+class ClassApp(App, Protocol):
+    """A class in the explicit style."""
+
+    def look(self, path: Path) -> Iterable[Finding]:
+        """Yield what is wrong with it and keeps nobody from using it; `path` is that of its file."""
+
+
+ReadClass = Callable[[ModuleType, str], ClassApp | None]
 """Makes the app of a module that declares a class, for its page address; None where it declares none."""
 
 
@@ -53,7 +62,7 @@ class Loaded:
 
     Attributes:
         app: Its app, or None.
-        findings: Everything that is wrong; the app is usable only where there are none.
+        findings: Everything that is wrong; the app is usable only where there are none but warnings.
         roles: The roles it names.
     """
 
@@ -112,7 +121,7 @@ def _run(module: ModuleType, path: Path) -> None:
 def _checked(module: ModuleType, file: PluginFile, read_class: ReadClass | None) -> Loaded:
     apps = declared_in(module)
     if not apps and read_class is not None and (app := read_class(module, file.module)) is not None:
-        return Loaded(app)
+        return Loaded(app, tuple(app.look(file.path)))
     if not apps:
         message = (
             "This file declares no app. An app begins with: app = Workflow('name'), with table = Resource('name',"
@@ -143,7 +152,7 @@ def _why(error: BaseException, path: Path) -> Finding:
     text = _text_of(error).strip().splitlines()
     hint = ""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        hint = f" Install it with: pip install {error.name.split('.')[0]}"
+        hint = f" Install it with: {installing(error.name)}"
     return Finding("P001", f"{type(error).__name__}: {text[0] if text else 'no message'}.{hint}", str(path), line)
 
 

@@ -16,6 +16,9 @@ from pipulate.workflows.views.cells import Column
 from pipulate.workflows.views.figures import bokeh_text
 from pipulate.workflows.views.tables import Table
 
+OURS: Final = "report-rows"
+"""The name by which the browser knows the table of a report from those that a figure may have."""
+
 _ROW_PX: Final = 28
 _HIGHEST_PX: Final = 460
 _SIGN_PX: Final = 7
@@ -79,7 +82,7 @@ def _grid(shown: Shown, source: Any) -> Any:
 
     height = min(_HIGHEST_PX, (shown.table.total + 1) * _ROW_PX + 24)
     return DataTable(
-        source=source, columns=list(_columns(shown)), sortable=True, selectable=True, index_position=None,
+        name=OURS, source=source, columns=list(_columns(shown)), sortable=True, selectable=True, index_position=None,
         reorderable=False, height=height, row_height=_ROW_PX, sizing_mode="stretch_width", autosize_mode="force_fit",
     )  # fmt: skip
 

@@ -21,12 +21,15 @@ from pipulate.fields import (
     label_of,
     split,
 )
+from pipulate.fields.actions import AppAction, declare, prepared
 from pipulate.fields.docstrings import docs
 from pipulate.fields.files import Files
 from pipulate.fields.hints import Choices, FieldsOf
 from pipulate.findings import Finding, at
 from pipulate.jobs.doing import Job
 from pipulate.storage.records.shape import NAME
+from pipulate.tools.action import Effect
+from pipulate.tools.training import look as training_findings
 from pipulate.workflows.handed import Profile, Progress
 from pipulate.workflows.source import file_digest
 
@@ -38,7 +41,7 @@ FIGURE_GETS: Final = ("rows", "source")
 _CONFIG: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
 _HANDED_IN: Final = (Tables, Profile)
 _TO_MAKERS: Final = (*_HANDED_IN, Job, Progress, Files)
-_BESIDE: Final = frozenset({"plain", "bom"})
+_BESIDE: Final = frozenset({"bom", "plain", "sort"})
 """Names that mean something in the address of every report."""
 
 
@@ -105,7 +108,8 @@ class Report:
             description: A sentence below the title.
             icon: A sign before it in the menu.
             order: Place in the menu; the smaller, the further up.
-            training: What a language model is told of the app, or a file with it beside the app's own.
+            training: What the assistant is told of the app: a text, or the name of a file with it, which ends in `.md`,
+                beside the app or in a folder `training`.
             columns: Column -> its heading, in the order they are shown; all of them where it is left out.
             empty: What is said where there is nothing to show, with what to do about it; Markdown.
         """
@@ -115,6 +119,7 @@ class Report:
         self.fields: tuple[FormField, ...] = ()
         self.model: type[BaseModel] = BaseModel
         self.makers: dict[str, Maker] = {}
+        self.actions: dict[str, AppAction] = {}
         self.digest: str | None = None
         self._rows: Callable[..., Any] | None = None
         self._figure: Callable[..., Any] | None = None
@@ -144,6 +149,15 @@ class Report:
         """
         self._figure = function
         return function
+
+    def action(self, name: str, *, title: str | None = None, effect: Effect = "write") -> Callable[[F], F]:
+        """Let the assistant call a function, beside this report; as `Workflow.action`, with `Tables` and `Profile`."""
+        return declare(self.actions, name, title, effect)
+
+    @property
+    def folder(self) -> Path:
+        """Where the file of the app lies."""
+        return Path(self._place[0]).parent
 
     def make(
         self, name: str, *, title: str | None = None, for_each: Callable[..., Any] | None = None
@@ -198,7 +212,8 @@ class Report:
             findings += self._check_figure(self._figure)
         for maker in self.makers.values():
             findings += self._check_maker(maker)
-        return findings
+        findings += prepared(self.actions, _HANDED_IN)
+        return [*findings, *training_findings(self.training, self.folder, self._place)]
 
     def _take_filters(self, function: Callable[..., Any]) -> list[Finding]:
         hints, finding = self._hints(function)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipulate import forms
+from pipulate._program import installing
 from pipulate.crud.tables import Tables
 from pipulate.errors import ReportError
 from pipulate.fields import label_of
@@ -19,8 +20,6 @@ from pipulate.workflows.views.tagged import tag
 
 DRAWN_MAX: Final = 20_000
 """Most rows that are drawn; a browser stays quick with so many points."""
-
-_EXTRA: Final[Mapping[str, str]] = {"bokeh": "data", "pandas": "data", "typst": "pdf", "xlsxwriter": "data"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +79,7 @@ def handed(wanted: Mapping[str, type], tables: Tables, profile: Profile) -> dict
 def missing(error: ImportError) -> ReportError:
     """Return an error of Python's for a package that is not there as one for people."""
     package = (error.name or str(error)).partition(".")[0]
-    extra = _EXTRA.get(package)
-    install = f"'pipulate[{extra}]'" if extra else package
-    return ReportError(f"This needs the package {package}, which is missing. Install it with: pip install {install}")
+    return ReportError(f"This needs the package {package}, which is missing. Install it with: {installing(package)}")
 
 
 def _chosen(report: Report, there: Sequence[str]) -> list[str]:

@@ -9,13 +9,14 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from pipulate._program import installing
 from pipulate.sheets.writing import harmless
 
 UNPACKED_MAX: Final = 500_000_000
 """Most bytes that what is packed in a spreadsheet file may have; it is read as a whole."""
 
 _STARTS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_NO_READER: Final = "Spreadsheet files need one more package: pip install 'pipulate[data]'. Or save the sheet as CSV."
+_NO_READER: Final = "Spreadsheet files need one more package: {}. Or save the sheet as CSV."
 _NO_WORKBOOK: Final = "This is no spreadsheet that can be read. Save the sheet as CSV, or copy its cells."
 _TOO_LARGE: Final = "This file is too large once it is unpacked. Save the sheet as CSV, which can be larger."
 
@@ -54,7 +55,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
             SheetVisibleEnum,
         )
     except ImportError:
-        raise WorkbookError(_NO_READER) from None
+        raise WorkbookError(_NO_READER.format(installing("python_calamine"))) from None
     _refuse_large(path)
     try:
         with CalamineWorkbook.from_path(str(path)) as book:

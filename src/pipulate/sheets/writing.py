@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from pipulate._program import installing
 from pipulate.errors import PipulateError
 
 XLSX_ROWS: Final = 1_048_576
@@ -72,7 +73,7 @@ class Sheet:
             import xlsxwriter  # noqa: PLC0415 - an extra
         except ImportError:
             raise XlsxError(
-                "XLSX files need the package xlsxwriter. Install it with: pip install 'pipulate[data]'. CSV works"
+                f"XLSX files need the package xlsxwriter. Install it with: {installing('xlsxwriter')}. CSV works"
                 " without."
             ) from None
         refuse_large(1, len(head))

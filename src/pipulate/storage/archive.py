@@ -26,7 +26,11 @@ from pipulate.storage.tables import Source
 
 FORMAT = "pipulate-backup"
 FORMAT_VERSION = 1
-_FOLDERS = {"run_files": "run", "report_files": "id"}  # Table that names files -> its column with their folder.
+_FOLDERS = {
+    "run_files": "run",
+    "report_files": "id",
+    "record_files": "folder",
+}  # Table that names files -> its column with their folder.
 LIMIT_BYTES = 200_000_000_000
 """Most that may come out of a backup."""
 
@@ -68,7 +72,7 @@ def backup(source: Source, files: FileStore, target: Path, clock: Clock) -> Summ
 
 def _write(archive: zipfile.ZipFile, source: Source, files: FileStore, made_at: str) -> Summary:
     tables: dict[str, dict[str, Any]] = {}
-    named: list[tuple[str, str]] = []
+    named: dict[tuple[str, str], None] = {}  # Several records of a table may name one file.
     for table, columns, rows in source.tables():
         digest, count = hashlib.sha256(), 0
         with archive.open(f"tables/{table}.jsonl", "w", force_zip64=True) as out:
@@ -78,7 +82,7 @@ def _write(archive: zipfile.ZipFile, source: Source, files: FileStore, made_at: 
                 digest.update(line)
                 count += 1
                 if table in _FOLDERS:
-                    named.append((row[columns.index(_FOLDERS[table])], row[columns.index("sha256")]))
+                    named[row[columns.index(_FOLDERS[table])], row[columns.index("sha256")]] = None
         tables[table] = {"columns": columns, "rows": count, "sha256": digest.hexdigest()}
     for run, sha256 in named:
         with archive.open(zipfile.ZipInfo(f"files/{run}/{sha256}"), "w", force_zip64=True) as out:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipulate.errors import StorageError
-from pipulate.storage import journal, ledger
+from pipulate.storage import journal, ledger, messages
 from pipulate.storage.database import Transaction
 from pipulate.storage.files import FileStore
 from pipulate.storage.sqlite import open_read_only
@@ -30,7 +30,8 @@ def check_sqlite_file(path: Path) -> Iterator[str]:
 
 
 def check_runs(tx: Transaction, files: FileStore) -> Iterator[str]:
-    """Yield what is wrong with the runs of a store."""
+    """Yield what is wrong with the runs of a store, and with what language models asked for."""
+    yield from _check_calls(tx)
     known = "SELECT ident FROM rec_profiles WHERE ident IS NOT NULL"
     for run, profile in tx.all(f"SELECT id, profile FROM runs WHERE profile NOT IN ({known}) ORDER BY id"):  # noqa: S608
         yield f"run {run}: its profile {profile} is not there"
@@ -39,6 +40,22 @@ def check_runs(tx: Transaction, files: FileStore) -> Iterator[str]:
         for (run,) in rows:
             yield from _check_run(tx, files, run)
         after = rows[-1][0]
+
+
+def _check_calls(tx: Transaction) -> Iterator[str]:
+    """A call is a row and a message that names it: one without the other was lost."""
+    for (call,) in tx.all(
+        "SELECT c.id FROM action_calls c LEFT JOIN messages m ON m.conversation = c.conversation AND m.seq = c.seq"
+        " AND m.role = :role WHERE m.seq IS NULL ORDER BY c.id",
+        role=messages.CALL,
+    ):
+        yield f"call {call}: its message is not there"
+    for conversation, seq in tx.all(
+        "SELECT m.conversation, m.seq FROM messages m LEFT JOIN action_calls c ON c.conversation = m.conversation"
+        " AND c.seq = m.seq WHERE m.role = :role AND c.id IS NULL ORDER BY m.conversation, m.seq",
+        role=messages.CALL,
+    ):
+        yield f"conversation {conversation}: message {seq} is about a call that is not there"
 
 
 def _check_run(tx: Transaction, files: FileStore, run: str) -> Iterator[str]:

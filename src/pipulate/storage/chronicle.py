@@ -11,7 +11,7 @@ from pipulate.storage import keys, profiles
 from pipulate.storage.database import Transaction
 from pipulate.storage.journal import storable
 from pipulate.storage.ledger import COLUMNS, RunRow
-from pipulate.storage.messages import general
+from pipulate.storage.messages import general, literal
 from pipulate.storage.records.operations import COLUMNS as OPERATION_COLUMNS
 from pipulate.storage.records.operations import OperationRow
 from pipulate.storage.records.queries import folded
@@ -112,8 +112,13 @@ def _runs(tx: Transaction, user: str, wanted: Wanted, limit: int) -> list[Line]:
 
 
 def _messages(tx: Transaction, user: str, wanted: Wanted, limit: int) -> list[Line]:
-    where = ["m.found IS NOT NULL", "(m.conversation = :own OR (r.owner = :user AND r.deleted_at IS NULL))"]
-    values: dict[str, Any] = {}
+    own = general(user)
+    # A person's own conversations: the general one, and those beside apps, whose ids begin with its id and a slash.
+    is_own = "(m.conversation = :own OR (m.conversation > :first AND m.conversation < :behind))"
+    where = [
+        "m.found IS NOT NULL", "m.seq > c.cleared", f"({is_own} OR (r.owner = :user AND r.deleted_at IS NULL))",
+    ]  # fmt: skip
+    values: dict[str, Any] = {"own": own, "first": f"{own}/", "behind": f"{own}0"}
     loose = "" if wanted.is_apart else " OR (r.id IS NULL AND m.profile IS NULL)"
     _of_profile(where, values, wanted, f"(r.profile = :profile OR (r.id IS NULL AND m.profile = :profile){loose})")
     _with_words(where, values, folded(wanted.words).split(), "m.found")
@@ -121,13 +126,12 @@ def _messages(tx: Transaction, user: str, wanted: Wanted, limit: int) -> list[Li
     run = ", ".join(f"r.{name.strip()}" for name in COLUMNS.split(","))
     sql = (
         f"SELECT m.at, m.actor, m.role, m.text, m.conversation, m.seq, {run} FROM messages m"  # noqa: S608
+        " JOIN conversations c ON c.id = m.conversation"
         f" LEFT JOIN runs r ON r.id = m.conversation WHERE {' AND '.join(where)}"
         " ORDER BY m.at DESC, m.conversation DESC, m.seq DESC LIMIT :limit"
     )
     lines = []
-    for at, actor, role, text, conversation, seq, *rest in tx.all(
-        sql, own=general(user), user=user, limit=limit, **values
-    ):
+    for at, actor, role, text, conversation, seq, *rest in tx.all(sql, user=user, limit=limit, **values):
         found = RunRow(*rest) if rest[0] is not None else None
         said = Said(at, actor, role, json.loads(text), found, conversation, seq)
         lines.append(Line(Place(at, "message", f"{conversation} {seq:010d}"), said))
@@ -165,7 +169,7 @@ def _with_words(where: list[str], values: dict[str, Any], words: Sequence[str], 
     """Ask that every word is in a column; or for something else that will do."""
     tests = []
     for index, word in enumerate(words[:WORDS_MAX]):
-        values[f"w{index}"] = f"%{_literal(storable(word))}%"
+        values[f"w{index}"] = f"%{literal(storable(word))}%"
         tests.append(f"{column} LIKE :w{index} ESCAPE '\\'")
     if tests:
         all_of = " AND ".join(tests)
@@ -192,7 +196,3 @@ def _before(
         behind = f"({parts[0]} < :id0 OR ({parts[0]} = :id0 AND {behind}))"
     where.append(f"({at} < :at OR ({at} = :at AND {behind}))")
     values |= {f"id{index}": part for index, part in enumerate(ids)}
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -43,6 +43,19 @@ class Transaction(Protocol):
         ...
 
 
+def as_a_whole(tx: Transaction, work: Callable[[], T], error: type[Exception]) -> T:
+    """Do something within a unit; where it raises such an error, nothing of it stays, and the unit may go on."""
+    tx.run("SAVEPOINT whole")
+    try:
+        result = work()
+    except error:
+        tx.run("ROLLBACK TO whole")
+        tx.run("RELEASE whole")
+        raise
+    tx.run("RELEASE whole")
+    return result
+
+
 class Database(Protocol):
     """A store that runs units of work; safe to use from every thread."""
 

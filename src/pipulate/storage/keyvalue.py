@@ -107,6 +107,11 @@ def drop(tx: Transaction, scope: Scope, owner: str, key: str) -> None:
         raise KeyError(key)
 
 
+def drop_all(tx: Transaction, scope: Scope, owner: str) -> None:
+    """Remove all keys of somebody."""
+    tx.run("DELETE FROM key_values WHERE scope = :scope AND owner = :owner", scope=scope, owner=owner)
+
+
 def items(tx: Transaction, scope: Scope, owner: str) -> list[tuple[str, Any]]:
     """Return the keys of a scope with their values, sorted by key."""
     rows = tx.all(

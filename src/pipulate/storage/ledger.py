@@ -175,7 +175,7 @@ def append(
 
     A `value` is JSON already and becomes part of the event's data as it is.
     """
-    version = row.version + 1
+    version, data = row.version + 1, {**data, **author.noted}
     text = journal.serialised(data)
     if value is not None:
         text = f'{{"value":{value.text},{text[1:]}'

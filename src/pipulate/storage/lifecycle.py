@@ -87,7 +87,8 @@ def purge(tx: Transaction, run: str, author: Author) -> None:
         raise RunNotFoundError(run)
     jobs.forget_run(tx, run)
     for table, column in (
-        ("messages", "conversation"), ("conversations", "id"), ("uploads", "run"), ("run_files", "run"),
+        ("action_calls", "conversation"), ("messages", "conversation"), ("conversations", "id"), ("uploads", "run"),
+        ("run_files", "run"),
         ("run_steps", "run"),
         ("run_events", "run"), ("runs", "id"),
     ):  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pipulate.errors import RunNotFoundError, UnknownVersionError
 from pipulate.storage.database import Transaction
 from pipulate.storage.files import FileStore
-from pipulate.storage.journal import UPLOADED, Event, State, StepValue, storable
+from pipulate.storage.journal import IMPORTED, UPLOADED, Event, State, StepValue, storable
 from pipulate.storage.keys import folded
 from pipulate.storage.ledger import COLUMNS, EVENT_COLUMNS, RunRow, event_of, events, state_of
 
@@ -201,6 +201,12 @@ def by_submit(tx: Transaction, run: str, submit_id: str) -> Event | None:
         run=run, submit=submit_id,
     )  # fmt: skip
     return event_of(row) if row else None
+
+
+def was_imported(tx: Transaction, run: str) -> bool:
+    """Tell whether a run, or the one it is a copy of, came from a file."""
+    row = tx.one("SELECT 1 FROM run_events WHERE run = :run AND kind = :kind LIMIT 1", run=run, kind=IMPORTED)
+    return row is not None
 
 
 def files_of(tx: Transaction, run: str) -> list[str]:

@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Concatenate, LiteralString, ParamSpec, TypeVar
 
+from pipulate._program import installing
+
 try:
     import psycopg
     from psycopg_pool import ConnectionPool, PoolTimeout
 except ImportError as error:  # pragma: no cover - the extra is always there where the tests run
-    raise ImportError("PostgreSQL needs one more package: pip install 'pipulate[postgres]'") from error
+    raise ImportError(f"PostgreSQL needs one more package: {installing('psycopg')}") from error
 
 from pipulate._threads import Threads
 from pipulate.errors import StorageError, StoreFullError, StoreUnavailableError

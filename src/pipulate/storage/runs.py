@@ -51,11 +51,15 @@ def start(
 ) -> tuple[RunRow, Written]:
     """Begin a run under `key`, or under the next free number where it is None.
 
-    `open_step` is the step that will be open, for lists; None where that is not known yet.
+    `open_step` is the step that will be open, for lists; None where that is not known yet. Where the person has a run
+    of this id already, nothing is done: the same was asked for before.
 
     Raises:
         KeyTakenError: If the person has a run of this app under that key already.
     """
+    if tx.one("SELECT 1 FROM runs WHERE id = :run AND owner = :owner", run=run, owner=author.actor) is not None:
+        there = find(tx, run)
+        return there, nothing(there)
     if key is not None:
         taken = not insert_run(tx, run, app, key, profile, author)
         if taken:

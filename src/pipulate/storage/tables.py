@@ -17,7 +17,7 @@ from pipulate.storage.sqlite import SqliteTransaction, open_read_only
 TABLES = (
     "runs", "run_events", "run_steps", "run_files", "uploads", "conversations", "messages", "key_values",
     "jobs", "job_parts", "job_lines", "job_schedules", "record_tables", "record_operations", "record_events",
-    "report_files",
+    "report_files", "record_files", "record_uploads", "action_calls",
 )  # fmt: skip
 """Every table but those of the records, which `record_tables` names; those that others refer to first."""
 
@@ -32,7 +32,8 @@ _RECORDS = "SELECT name FROM record_tables ORDER BY name"
 
 def _all_of(table: str) -> str:
     """Return what reads a table. Uploads that no value took yet are left out: their files are in no backup either."""
-    return f"SELECT * FROM {table}" + (" WHERE taken_at IS NOT NULL" if table == "uploads" else "")  # noqa: S608
+    is_waiting = table in ("uploads", "record_uploads")
+    return f"SELECT * FROM {table}" + (" WHERE taken_at IS NOT NULL" if is_waiting else "")  # noqa: S608
 
 
 def _tables_of(names: Sequence[Sequence[Any]]) -> list[str]:

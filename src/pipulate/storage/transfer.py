@@ -20,6 +20,7 @@ from pipulate.storage.files import FileStore
 from pipulate.storage.journal import Event, State
 from pipulate.storage.keys import Key, check_key
 from pipulate.storage.ledger import EVENT_COLUMNS, Author, RunRow, Written
+from pipulate.storage.messages import Message
 from pipulate.storage.packed import Packed
 from pipulate.storage.sealed import Bare
 
@@ -167,13 +168,7 @@ def export(tx: Transaction, files: FileStore, run: str, owner: str) -> Outgoing:
     said = []
     seq = 0
     while page := messages.after(tx, run, seq):
-        said += [
-            {
-                "at": each.at, "actor": each.actor, "role": each.role, "text": each.text,
-                "event": each.event.version if each.event else None,
-            }
-            for each in page
-        ]  # fmt: skip
+        said += [_said(each) for each in page if _goes_along(each)]
         seq = page[-1].seq
     rows = [{name: getattr(event, name) for name in EVENT_COLUMNS.split(", ")} for event in ledger.events(tx, run)]
     bare = Bare(rows, lambda sha256: json.loads(files.read(run, sha256)))
@@ -189,6 +184,19 @@ def export(tx: Transaction, files: FileStore, run: str, owner: str) -> Outgoing:
     }  # fmt: skip
     kept = sorted(set(lookups.files_of(tx, run)) - bare.dropped)
     return Outgoing(row, json.dumps(document, ensure_ascii=True), kept, bare.files)
+
+
+def _goes_along(message: Message) -> bool:
+    """Of what a model did only its words go along: a call is a row of this store, and nothing to decide elsewhere."""
+    return message.role != messages.CALL and (message.role != messages.ANSWER or bool(message.text))
+
+
+def _said(message: Message) -> dict[str, Any]:
+    is_answer = message.role == messages.ANSWER
+    return {
+        "at": message.at, "actor": message.actor, "role": "assistant" if is_answer else message.role,
+        "text": message.text[:_TEXT_MAX], "event": message.event.version if message.event else None,
+    }  # fmt: skip
 
 
 class Incoming:

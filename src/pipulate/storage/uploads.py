@@ -16,6 +16,7 @@ from pipulate.storage.files import FileStore
 from pipulate.storage.journal import storable
 from pipulate.storage.ledger import Author, claim, refuse_if_locked
 from pipulate.storage.lookups import by_id
+from pipulate.storage.records.files import claim_folder
 
 MB = 1_000_000
 
@@ -81,24 +82,32 @@ def _room(tx: Transaction, run: str, owner: str, step: str, limits: Limits) -> R
     form = _sum(tx, f"{waiting} AND run = :run AND step = :step", owner=owner, run=run, step=step)
     of_run = _sum(tx, f"{waiting} AND run = :run", owner=owner, run=run)
     of_run += _sum(tx, "SELECT coalesce(sum(size_bytes), 0) FROM run_files WHERE run = :run", run=run)
-    of_user = _sum(tx, waiting, owner=owner)
-    of_user += _sum(
-        tx,
-        "SELECT coalesce(sum(f.size_bytes), 0) FROM run_files f JOIN runs r ON r.id = f.run WHERE r.owner = :owner",
-        owner=owner,
-    )
     rooms = (
         Room(limits.file, f"A file here can have up to {in_mb(limits.file)}."),
         Room(limits.form - form, f"All files of one step together can have up to {in_mb(limits.form)}."),
         Room(limits.run - of_run, f"All files of one run together can have up to {in_mb(limits.run)}."),
-        Room(
-            limits.user - of_user,
-            f"All your files together can have up to {in_mb(limits.user)}. Delete runs you no longer need, also from"
-            " the bin.",
-        ),
+        room_of_user(tx, owner, limits),
     )
     tightest = min(rooms, key=lambda each: each.left)
     return Room(max(tightest.left, 0), tightest.limit)
+
+
+_OF_USER = (
+    "SELECT coalesce(sum(size_bytes), 0) FROM uploads WHERE taken_at IS NULL AND owner = :owner",
+    "SELECT coalesce(sum(f.size_bytes), 0) FROM run_files f JOIN runs r ON r.id = f.run WHERE r.owner = :owner",
+    "SELECT coalesce(sum(size_bytes), 0) FROM record_uploads WHERE taken_at IS NULL AND owner = :owner",
+    "SELECT coalesce(sum(size_bytes), 0) FROM record_files WHERE owner = :owner",
+)
+
+
+def room_of_user(tx: Transaction, owner: str, limits: Limits) -> Room:
+    """Return how much more a person may send, whatever it is for."""
+    taken = sum(_sum(tx, sql, owner=owner) for sql in _OF_USER)
+    return Room(
+        limits.user - taken,
+        f"All your files together can have up to {in_mb(limits.user)}. Delete runs and records you no longer need,"
+        " also from the bin.",
+    )
 
 
 def _sum(tx: Transaction, sql: str, **values: Any) -> int:
@@ -158,32 +167,42 @@ def drop(tx: Transaction, run: str, author: Author, step: str, upload: str) -> b
 
 
 def expired(tx: Transaction, before: str) -> list[str]:
-    """Return the runs with uploads that have waited since before a moment."""
-    rows = tx.all("SELECT DISTINCT run FROM uploads WHERE taken_at IS NULL AND at < :before", before=before)
+    """Return the folders, of runs and of tables, with uploads from before a moment that nobody needs any more."""
+    rows = tx.all(
+        "SELECT DISTINCT run FROM uploads WHERE taken_at IS NULL AND at < :before"
+        " UNION SELECT DISTINCT folder FROM record_uploads WHERE at < :before",
+        before=before,
+    )
     return [run for (run,) in rows]
 
 
 def named(tx: Transaction, run: str) -> set[str]:
-    """Return the files of a folder that are wanted: those a journal names, uploads that wait, what a report made."""
+    """Return the files of a folder that are wanted.
+
+    Those a journal names, uploads that wait, what a report made, what records and their history name.
+    """
     rows = tx.all(
         "SELECT sha256 FROM run_files WHERE run = :run UNION SELECT sha256 FROM uploads WHERE run = :run"
-        " AND taken_at IS NULL UNION SELECT sha256 FROM report_files WHERE id = :run",
+        " AND taken_at IS NULL UNION SELECT sha256 FROM report_files WHERE id = :run"
+        " UNION SELECT sha256 FROM record_files WHERE folder = :run"
+        " UNION SELECT sha256 FROM record_uploads WHERE folder = :run AND taken_at IS NULL",
         run=run,
     )
     return {sha256 for (sha256,) in rows}
 
 
 def clear(tx: Transaction, files: FileStore, run: str, before: str, unnamed: Collection[str]) -> int:
-    """Forget the uploads of a run that have waited since before a moment, and remove files that nobody wants.
+    """Forget uploads of a run that have waited since before a moment, and remove files that nobody wants.
 
-    This is the one unit of work with an effect outside the store. It may be done twice, and what it removes nobody can
-    begin to want meanwhile, because it holds the row of the run. Should the transaction fail after all, an upload is
-    left whose file is gone: whoever sends it is asked for it again.
+    A table of records has a folder as a run has, and what it took is forgotten here too: its record holds it. This is
+    the one unit of work with an effect outside the store. It may be done twice, and what it removes nobody can begin
+    to want meanwhile, because it holds the row of the run, or that of the table. Should the transaction fail after
+    all, an upload is left whose file is gone: whoever sends it is asked for it again.
 
     Args:
         tx: The transaction.
         files: Where files live.
-        run: Id of the run, which need not exist any more.
+        run: Id of the run, which need not exist any more; or the folder of a table.
         before: A moment, as `_clock.to_text` writes it.
         unnamed: Files that were found wanted by nobody before.
 
@@ -191,10 +210,13 @@ def clear(tx: Transaction, files: FileStore, run: str, before: str, unnamed: Col
         How many files were removed.
     """
     tx.run("UPDATE runs SET version = version WHERE id = :run", run=run)
+    claim_folder(tx, run)
     late = tx.all(
         "DELETE FROM uploads WHERE run = :run AND taken_at IS NULL AND at < :before RETURNING sha256",
         run=run, before=before,
     )  # fmt: skip
+    late += tx.all("DELETE FROM record_uploads WHERE folder = :run AND at < :before RETURNING sha256",
+                   run=run, before=before)  # fmt: skip
     gone = {*unnamed, *(sha256 for (sha256,) in late)} - named(tx, run)
     for name in gone:
         files.remove(run, name)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from pipulate.testing.forms import Choice, Field, Upload
     from pipulate.testing.machine import check_workflow
+    from pipulate.testing.model import ScriptedModel
     from pipulate.testing.playing import Play
     from pipulate.testing.starting import play, play_plugin
     from pipulate.testing.store import Entry, Store, StoredRun
@@ -42,6 +43,7 @@ __all__ = [
     "PlayError",
     "RefusedError",
     "RunningApp",
+    "ScriptedModel",
     "Store",
     "StoredRun",
     "Upload",
@@ -64,6 +66,7 @@ _HOMES = {
     "PlayError": "errors",
     "RefusedError": "errors",
     "RunningApp": "app",
+    "ScriptedModel": "model",
     "Store": "store",
     "StoredRun": "store",
     "Upload": "forms",

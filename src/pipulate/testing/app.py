@@ -25,6 +25,7 @@ from pipulate.testing.browser import PORT, Answer, request
 from pipulate.testing.clock import ManualClock
 from pipulate.testing.errors import PlayError
 from pipulate.testing.log import LogListener
+from pipulate.testing.model import ScriptedModel
 from pipulate.testing.store import Store
 from pipulate.workflows.definition import Workflow
 
@@ -139,6 +140,7 @@ class RunningApp:
         clock: ManualClock | None = None,
         in_box: bool = False,
         patience_s: float = 60.0,
+        model: ScriptedModel | None = None,
         **settings: Any,
     ) -> None:
         """Start it.
@@ -150,6 +152,7 @@ class RunningApp:
             clock: The time; a new `ManualClock` where it is not given.
             in_box: Whether the apps that come with Pipulate are there too.
             patience_s: Seconds after which an answer counts as missing.
+            model: The language model; none where it is not given, whatever this machine has.
             settings: Settings by name, as in the reference, such as `max_body_bytes=1_000`.
 
         Raises:
@@ -158,7 +161,7 @@ class RunningApp:
         made = Path(tempfile.mkdtemp(prefix="pipulate-")) if folder is None else None
         self.folder = folder or made or Path()
         self.clock, self.patience_s = clock or ManualClock(), patience_s
-        self._in_box, self._settings = in_box, settings
+        self._in_box, self._model, self._settings = in_box, model, settings
         self._workflows: dict[str, Workflow] = {}
         self._running: list[_Running] = []
         self._closes = weakref.finalize(self, _end, self._running, made)
@@ -193,12 +196,15 @@ class RunningApp:
     def _start(self) -> None:
         given = {
             "data": self.folder / "data", "plugins": self.folder / "plugins", "reload": False,
-            "import_limit_s": _STARTS_S, **self._settings,
+            "import_limit_s": _STARTS_S, "model_server": "off" if self._model is None else "ollama", **self._settings,
         }  # fmt: skip
         in_box = IN_BOX if self._in_box else self.folder / "none"
-        application = build(read_settings({}, **given), clock=self.clock, in_box=in_box, jobs=LocalJobs)
+        application = build(
+            read_settings({}, **given), clock=self.clock, in_box=in_box, jobs=LocalJobs, model=self._model
+        )
         application.answers_at(PORT)
         self._running.append(_Running(application, self.patience_s))
+        self._running[-1].loop.call(application.site.models.look(), self.patience_s)
         for workflow in self._workflows.values():
             application.site.plugins.add(workflow, workflow.name)
 
@@ -287,7 +293,7 @@ class RunningApp:
 
 
 def _checked(workflow: Workflow) -> Workflow:
-    findings = workflow.prepare()
+    findings = [each for each in workflow.prepare() if not each.is_warning]
     if findings:
         raise PlayError(listed(f"App {workflow.name!r} cannot be used:", findings))
     return workflow

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+from pipulate.chat.calls import digest
+from pipulate.security.capability import OWNER
+from pipulate.security.who import Who
+from pipulate.storage import calls, messages
 from pipulate.testing.browser import Answer
 from pipulate.testing.errors import AppFailedError, ConflictError, PlayError, RefusedError, WrongStepError
 from pipulate.testing.forms import fields_of, flattened, texts_for, unknown_field, uploads_of
@@ -134,6 +138,61 @@ class Play(Reading):
         __tracebackhide__ = True
         otherwise = "the open step cannot be skipped"
         return self._press_beside("/skip", otherwise, expect_conflict=expect_conflict, expect_failure=expect_failure)
+
+    def suggest(self) -> dict[str, Any]:
+        """Press *Suggest with the assistant*, which an open step with `suggest_with_model` has; see `ScriptedModel`.
+
+        Returns:
+            What the model suggests: field -> value. `allow` fills the step in with it.
+
+        Raises:
+            WrongStepError: If the page has no such button.
+            PlayError: If nothing that fits came of it; says why.
+        """
+        __tracebackhide__ = True
+        form = self._tab.form_to("/suggest")
+        if form is None:
+            raise WrongStepError(f"The open step has no suggestions of a model, or there is no model: {self._where()}.")
+        self._judge(self._tab.press(form), "Asking for a suggestion")
+        site = self.app.application.site
+        self.app.call(site.assistant.idle(self.id))
+        waiting = site.db.read_now(calls.waiting, self.id, "submit_step")
+        if not waiting:
+            last = site.db.read_now(messages.before, self.id, limit=1)[-1]
+            raise PlayError(f"No suggestion came: {last.data.get('error', {}).get('words', last.text)}")
+        self.reload()
+        return dict(waiting[-1].arguments["values"])
+
+    def allow(self, **changed: Any) -> Self:
+        """Allow what was suggested last, with other values where some are given.
+
+        Raises:
+            PlayError: If nothing waits to be allowed, or it could not be done; says why.
+        """
+        __tracebackhide__ = True
+        return self._decide("allow", changed)
+
+    def deny(self) -> Self:
+        """Say no to what was suggested last; errors as in `allow`."""
+        __tracebackhide__ = True
+        return self._decide("deny", {})
+
+    def _decide(self, decision: Literal["allow", "deny"], changed: Mapping[str, Any]) -> Self:
+        __tracebackhide__ = True
+        site = self.app.application.site
+        waiting = site.db.read_now(calls.waiting, self.id, "submit_step")
+        if not waiting:
+            raise PlayError("Nothing was suggested that waits to be allowed.")
+        row = waiting[-1]
+        arguments = row.arguments | {"values": {**row.arguments["values"], **changed}} if changed else None
+        shown = digest(row.arguments)
+        decided = site.assistant.decide(row.id, Who(OWNER), decision, shown=shown, arguments=arguments)
+        self.app.call(decided)
+        self.app.call(site.assistant.idle(self.id))
+        done = site.db.read_now(calls.find, row.id)
+        if done is not None and done.state == calls.FAILED:
+            raise PlayError(f"It was allowed, and could not be done: {done.result['words']}")
+        return self.reload()
 
     def cancel_edit(self, *, expect_conflict: bool = False) -> Self:
         """Leave the step as it was before `revert`: press *Cancel edit*."""

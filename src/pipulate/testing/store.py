@@ -11,6 +11,7 @@ from pipulate.storage import journal, ledger, lookups, report_files
 from pipulate.storage.check import check_runs
 from pipulate.storage.database import Transaction
 from pipulate.storage.files import FileStore
+from pipulate.storage.records.files import check_files
 
 if TYPE_CHECKING:
     from pipulate.testing.app import RunningApp
@@ -77,7 +78,7 @@ class Store:
         files = FileStore(self._app.application.layout.files)
 
         def check(tx: Transaction) -> list[str]:
-            return [*check_runs(tx, files), *report_files.check(tx, files)]
+            return [*check_runs(tx, files), *report_files.check(tx, files), *check_files(tx, files)]
 
         return self._app.call(self._app.application.site.db.read(check))
 

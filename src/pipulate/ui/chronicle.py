@@ -152,7 +152,7 @@ def _lines(shown: Chronicle, viewer: str, now: datetime) -> Html:
             _what(shown, line.of),
             *([span(shown.profiles.get(_profile_of(line.of) or "", ""), dir="auto")] if has_profile else []),
             moment(line.place.at, now),
-            person(line.of.updated_by if isinstance(line.of, RunRow) else line.of.actor, viewer),
+            _by(line.of, viewer),
         ]
         for line in shown.lines
     )
@@ -161,6 +161,12 @@ def _lines(shown: Chronicle, viewer: str, now: datetime) -> Html:
         table(thead(tr(th(name, scope="col") for name in head)), tbody(table_rows(cells, names)), class_="runs"),
         class_="scroll",
     )
+
+
+def _by(of: RunRow | Said | OperationRow, viewer: str) -> str:
+    if isinstance(of, OperationRow):
+        return person(of.actor, viewer, of.facts.get("via"))
+    return person(of.updated_by if isinstance(of, RunRow) else of.actor, viewer)
 
 
 def _profile_of(of: RunRow | Said | OperationRow) -> str | None:

@@ -10,7 +10,7 @@ from pipulate.storage.journal import Event
 from pipulate.ui.html import EMPTY, Html, a, button, div, h2, header, li, ol, p, span
 from pipulate.ui.run import into_run
 from pipulate.ui.story import Titles, told_by
-from pipulate.ui.words import moment, person
+from pipulate.ui.words import doer, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,10 @@ def _line(history: History, event: Event, viewer: str, now: datetime) -> Html:
     before = {event.step: history.shorts[event.version]} if event.step and event.version in history.shorts else None
     return li(
         a(
-            span(told_by(event, person(event.actor, viewer), history.workflow, before), class_="what"),
+            span(
+                told_by(event, doer(event.actor, viewer, event.data.get("via")), history.workflow, before),
+                class_="what",
+            ),
             span(moment(event.at, now), f" · version {event.version}", class_="when"),
             href=address,
             **({} if history.is_explicit else into_run(address, push=True)),

@@ -1,35 +1,17 @@
-"""The conversation beside the work."""
+"""What was written in a conversation, and what happened meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pipulate.storage.messages import RECORD, Message, general
+from pipulate.storage.messages import RECORD, Message
 from pipulate.ui.done import Tables, told_with_link
 from pipulate.ui.done import told as done_words
-from pipulate.ui.html import (
-    Html,
-    aside,
-    button,
-    details,
-    div,
-    form,
-    h2,
-    header,
-    input_,
-    join,
-    kbd,
-    li,
-    ol,
-    p,
-    span,
-    summary,
-    textarea,
-)
+from pipulate.ui.html import Html, details, div, join, li, ol, span, summary
 from pipulate.ui.story import Titles, told, told_by
-from pipulate.ui.words import count, moment, person
+from pipulate.ui.words import count, doer, moment, person
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,50 +27,18 @@ class Names:
     tables: Tables = field(default_factory=dict)
 
 
-def assistant(messages: Sequence[Message], conversation: str, names: Names, viewer: str, now: datetime) -> Html:
-    """Return the panel with its messages, a sentence about the model, and the field for notes."""
-    last = messages[-1].seq if messages else 0
-    run = None if conversation == general(viewer) else conversation
-    return aside(
-        header(
-            h2("Assistant", id="assistant-title"),
-            button("Hide", type="button", class_="quiet", data_toggles="assistant", title="Hide or show (Ctrl J)"),
-            class_="panel-head",
-        ),
-        div(
-            ol(grouped(messages, names, viewer, now), id="messages", data_run=run, data_last=last),
-            class_="messages",
-            role="log",
-            aria_label="Messages",
-            tabindex="0",
-        ),
-        p(
-            "No language model is connected yet. A coming version finds a local Ollama by itself, or takes the address"
-            " of another model as a setting. Everything else works without one, and what you write here is kept as a"
-            " note.",
-            class_="help model",
-        ),
-        form(
-            input_(type="hidden", name="_conversation", value=conversation),
-            textarea(
-                "\n", name="text", rows="2", aria_label="Note", placeholder="Write a note", required=True, dir="auto"
-            ),
-            div(button("Add note", class_="secondary"), span(kbd("Enter"), class_="help"), class_="actions"),
-            method="post",
-            action="/-/notes",
-            hx_post="/-/notes",
-            hx_swap="none",
-            hx_sync="this:drop",
-            data_note=True,
-            data_draft=f"note:{conversation}",
-        ),
-        id="assistant",
-        aria_labelledby="assistant-title",
-    )
+def grouped(
+    messages: Sequence[Message], names: Names, viewer: str, now: datetime, draw: Callable[[Message], Html] | None = None
+) -> Html:
+    """Return messages as list items; events in a row become one folded line.
 
-
-def grouped(messages: Sequence[Message], names: Names, viewer: str, now: datetime) -> Html:
-    """Return messages as list items; events in a row become one folded line."""
+    Args:
+        messages: The messages, oldest first.
+        names: What people call things.
+        viewer: Who looks.
+        now: The moment.
+        draw: Draws what is no event; as a note where it is None.
+    """
     items, events = [], list[Message]()
     for message in messages:
         if is_event(message):
@@ -97,7 +47,7 @@ def grouped(messages: Sequence[Message], names: Names, viewer: str, now: datetim
         if events:
             items.append(_happened(events, names, viewer, now))
             events = []
-        items.append(note(message, viewer, now))
+        items.append(draw(message) if draw is not None else note(message, viewer, now))
     if events:
         items.append(_happened(events, names, viewer, now))
     return join(items)
@@ -111,6 +61,7 @@ def note(message: Message, viewer: str, now: datetime) -> Html:
         span(f"{person(message.actor, viewer)}, " if is_written else None, moment(message.at, now), class_="when"),
         class_="note" if is_written else "said",
         data_seq=message.seq,
+        data_state=message.state,
     )
 
 
@@ -121,7 +72,8 @@ def is_event(message: Message) -> bool:
 
 def event_line(message: Message, names: Names, viewer: str) -> Html:
     """Return one event, for the inside of a folded line."""
-    who = person(message.actor, viewer)
+    facts = message.event.data if message.event is not None else message.done.facts if message.done is not None else {}
+    who = doer(message.actor, viewer, facts.get("via"))
     if message.event is not None:
         words = told_by(message.event, who, names.workflow)
     else:

@@ -58,6 +58,9 @@ PLAIN_ROWS: Final = 200
 
 _UNDO_FOR: Final = timedelta(minutes=1)
 _HASH: Final = 8
+_FILES: Final[Sequence[tuple[str, str, Mapping[str, str]]]] = (
+    ("CSV", ".csv", {}), ("CSV for Excel", ".csv", {"bom": "1"}), ("XLSX", ".xlsx", {}),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +273,7 @@ def _foot(page: ReportPage) -> Html:
     return div(
         div(drawn),
         div(
-            a("CSV", href=page.download(".csv"), download=True, class_="button quiet"),
-            a("CSV for Excel", href=page.download(".csv", bom="1"), download=True, class_="button quiet"),
-            a("XLSX", href=page.download(".xlsx"), download=True, class_="button quiet"),
+            [_taking(page, name, ending, **more) for name, ending, more in _FILES],
             class_="downloads",
             role="group",
             aria_label="Download what is shown",
@@ -280,6 +281,12 @@ def _foot(page: ReportPage) -> Html:
         class_="table-foot",
         id="report-foot",
     )
+
+
+def _taking(page: ReportPage, name: str, ending: str, **more: str) -> Html:
+    # The drawn table is sorted in the browser, whose script then has the address ask for the same order.
+    follows = "report-figure" if page.drawing is not None else None
+    return a(name, href=page.download(ending, **more), download=True, class_="button quiet", data_follows=follows)
 
 
 # What is made

@@ -41,6 +41,7 @@ from pipulate.ui.overrides import arranged, shown
 from pipulate.ui.place import Place
 from pipulate.ui.results import result
 from pipulate.ui.story import Titles, title_of
+from pipulate.ui.suggesting import Suggesting, with_model
 from pipulate.ui.uploads import UploadForm
 from pipulate.ui.words import clock_time, moment, person
 from pipulate.workflows.asking import JobView
@@ -49,6 +50,7 @@ from pipulate.workflows.plan import Slot
 from pipulate.workflows.run import SKIPPED, Run
 from pipulate.workflows.work import Failure, RunView
 
+_STOPPED = "This step stopped with an error of the app. Everything before it is kept."
 _MULTIPART, _PLAIN = "multipart/form-data", "application/x-www-form-urlencoded"
 
 
@@ -65,6 +67,7 @@ class OpenForm:
         failure: Why it failed when it ran by itself, or None.
         uploads: What its fields for files need; None where it has none.
         job: The job that works out its value, or would have; None where there is none.
+        model: Whether a language model can fill it in, has a suggestion that waits in the panel, or neither.
     """
 
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class OpenForm:
     failure: Failure | None = None
     uploads: UploadForm | None = None
     job: JobView | None = None
+    model: Suggesting = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +367,7 @@ def _card(page: RunPage, slot: Slot) -> Html:
         p(step.help, class_="help") if step.help else None,
         _job(page, slot, opened.job) if opened.job is not None else None,
         with_code(content, step.code, step.title),
+        with_model(opened.model, _step_address(page, slot, "suggest")),
         class_="card",
         aria_labelledby=heading,
     )
@@ -396,8 +401,10 @@ def _automatic(page: RunPage, slot: Slot, opened: OpenForm) -> Html:
     address = _step_address(page, slot, "run")
     if opened.failure is not None:
         return join(
-            p("This step stopped with an error of the app. Everything before it is kept.", role="alert"),
-            p("The server's log has the details under the id ", strong(opened.failure.error_id), ".", class_="help"),
+            p(opened.failure.words or _STOPPED, role="alert"),
+            p("The server's log has the details under the id ", strong(opened.failure.error_id), ".", class_="help")
+            if opened.failure.error_id
+            else None,
             p("For the author: ", opened.failure.where, class_="help", dir="auto") if opened.failure.where else None,
             form(
                 _hidden(page),

@@ -40,9 +40,15 @@ def duration(seconds: float) -> str:
     return f"{whole // 86_400} days"
 
 
-def person(actor: str, viewer: str) -> str:
-    """Return how the person who looks should read another person's name."""
-    return "You" if actor == viewer else actor
+def person(actor: str, viewer: str, via: str | None = None) -> str:
+    """Return how the person who looks should read another person's name, and through whom it was done."""
+    who = "You" if actor == viewer else actor
+    return f"{who}, with the {via}" if via else who
+
+
+def doer(actor: str, viewer: str, via: str | None = None) -> str:
+    """As `person`, as the beginning of a sentence that goes on with what was done."""
+    return person(actor, viewer, via) + ("," if via else "")
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

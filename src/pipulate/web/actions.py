@@ -12,11 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pipulate._ids import new_id
+from pipulate.actions import proposing
 from pipulate.errors import (
     BadKeyError,
+    BadNameError,
     FileGoneError,
     InvalidAnswersError,
     KeyTakenError,
+    ModelMissingError,
     RunConflictError,
     RunError,
     RunLockedError,
@@ -25,15 +28,17 @@ from pipulate.errors import (
     UnknownStepError,
 )
 from pipulate.fields import labels
+from pipulate.forms.sending import Offers, asks_for_files, started_with
 from pipulate.ui.conflict import Conflict, conflict_section
 from pipulate.ui.forms import open_texts, texts_of
 from pipulate.ui.job import news
+from pipulate.ui.suggesting import line
 from pipulate.web.errors import status_of
 from pipulate.web.explicit_run import class_style_job, order
 from pipulate.web.runpage import WAIT_S, asked_again, described, elsewhere, gone_on, refreshed, whole
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows.definition import Step
-from pipulate.workflows.uploads import Offers, asks_for_files, offered, started_with
+from pipulate.workflows.uploads import offered
 from pipulate.workflows.work import RunView, installed
 
 _UNSCRIPTED_WAIT_S = 5.0  # A page without our script does not hear when a step is done.
@@ -55,6 +60,24 @@ async def submit(visit: Visit) -> Response:
     except (RunConflictError, RunLockedError) as error:
         return await _in_conflict(visit, run, step, typed, seen, error)
     return await gone_on(visit, await _went_by_itself(visit, view), step)
+
+
+async def suggest(visit: Visit) -> Response:
+    """Have the assistant suggest what a step is filled in with; it is put before the person in the panel."""
+    run, name = _named(visit)
+    view = await visit.site.engine.view(run, visit.who)
+    step = installed(view)[name]
+    try:
+        await visit.site.assistant.propose(
+            run, visit.who, f"Suggest what to fill in for “{step.title}”.", {proposing.STEP: name}
+        )
+    except (ModelMissingError, BadNameError) as error:
+        if visit.is_htmx:
+            return part(line(str(error), is_problem=True), status_of(error))
+        return await refreshed(visit, view, notice=str(error), status=status_of(error))
+    if visit.is_htmx:
+        return part(line("The assistant is at it: the panel shows what it suggests."))
+    return await refreshed(visit, view)
 
 
 async def skip(visit: Visit) -> Response:

@@ -101,7 +101,7 @@ async def page(visit: Visit, plugin: Plugin, key: str | None = None, *, notice: 
     return await visit.page(
         f"{row.key} · {app.title}" if row is not None else app.title,
         content,
-        conversation=row.id if row is not None else None,
+        conversation=row.id if row is not None else visit.beside(app.name),
         workflow=app,
         headers=page_headers(visit) | (of_run(row) if row is not None else {}),
         extras=("explicit.js", "explicit.css"),
@@ -190,7 +190,8 @@ async def _answer(
     if not visit.is_htmx:
         return await visit.page(
             app.title, explicit_page(app.name, None, made.content, {}, listed(visit.site)),
-            headers=headers | page_headers(visit), extras=("explicit.js", "explicit.css"),
+            conversation=visit.beside(app.name), headers=headers | page_headers(visit),
+            extras=("explicit.js", "explicit.css"),
         )  # fmt: skip
     if retarget:
         headers |= _in_place(app)
@@ -232,7 +233,7 @@ async def _refused(visit: Visit, app: ExplicitApp, now: Current, request: Reques
     if visit.is_htmx:
         content = join(content, await head_of(visit, app, row, oob=True))
         return Response(content.encode("utf-8", "replace"), 409, headers, "text/html; charset=utf-8")
-    return await visit.page("Not saved", content, status=409, headers=headers)
+    return await visit.page("Not saved", content, conversation=row.id, status=409, headers=headers)
 
 
 def _reason(error: Any) -> str:

@@ -26,7 +26,8 @@ OPEN = "/-/open"
 CONTROL = "/-/control/"
 _SAFE = ("GET", "HEAD")
 _TAKES_FILES = re.compile(
-    r"/-/runs/[0-9a-f]{32}/steps/[^/\n]+/(uploads/[^/\n]+|with-files)|/-/records/[a-z][a-z0-9_]*/import"
+    r"/-/runs/[0-9a-f]{32}/steps/[^/\n]+/(uploads/[^/\n]+|with-files)"
+    r"|/-/records/[a-z][a-z0-9_]*/(import|([0-9]+/)?(uploads/[^/\n]+|with-files))"
 )
 
 _FIXED_HEADERS = (

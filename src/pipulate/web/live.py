@@ -11,7 +11,8 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,6 @@ from pipulate.events import (
     AppsChanged,
     Happening,
     JobChanged,
-    MessagesAdded,
     RecordsChanged,
     RunChanged,
     StepProgressed,
@@ -35,10 +35,10 @@ from pipulate.storage import messages as stored
 from pipulate.storage.records import catalog
 from pipulate.ui.html import join
 from pipulate.ui.overrides import failure
-from pipulate.ui.story import Titles
-from pipulate.web.feed import Feed, Item
+from pipulate.web.feed import Feed, Place
 from pipulate.web.profiles import refuse_others
 from pipulate.web.site import Site
+from pipulate.web.talking import Talking, number
 from pipulate.workflows.own import LiveView
 from pipulate.workflows.run import Run
 
@@ -48,9 +48,8 @@ _HEARD_PER_S = 20  # Pages have nothing to say; one that talks this much is no p
 _JOBS_MAX = 20  # Jobs told of at once; a page that lists them looks at the list.
 _LIVE_MAX = 20  # Live views on one page.
 _TOO_MANY, _NOT_WELCOME, _GONE = 1013, 1008, 4004
-_FRAME = 65_536  # characters; more at once is sent as several frames, so that little waits for a slow reader
+_NAME_MAX = 200
 _RUN = re.compile(r"[0-9a-f]{32}")
-_NUMBER = re.compile(r"[0-9]{1,9}")
 _TABLE = re.compile(r"([a-z][a-z0-9_]{0,49})@([0-9]{1,9})")
 _log = get_logger()
 
@@ -87,14 +86,12 @@ class _Page:
         self._run = query.get("run") or None
         if self._run is not None and not _RUN.fullmatch(self._run):
             raise ValueError("not a run")
-        self._conversation = self._run or stored.general(OWNER)
-        self._last = _number(query.get("after", "0"))
-        self._version = _number(query.get("version", "0"))
+        self._version = number(query.get("version", "0"))
         self._who = Who(OWNER, query.get("tab"))
-        self._newest, self._modules = self._last, set[str]()
+        self._talking = Talking(site, feed, Place(_conversation(query, self._run), self._who), query, self._send)
+        self._modules = set[str]()
         self._run_version = self._version
         self._by_tab: str | None = None
-        self._workflow: Titles | None = None
         self._app = ""
         self._topics = _topics(query.get("live", ""))
         self._table, self._records = _table(query.get("records"))
@@ -122,7 +119,8 @@ class _Page:
                 await self._site.db.read(refuse_others, self._site, self._who.actor, {"run": self._run})
                 if view.row.version > self._version:  # Who knows who did what the page has missed.
                     self._run_version, self._by_tab = max(self._run_version, view.row.version), None
-                self._app, self._workflow = view.row.app, self._site.titles_of(view.row.app)
+                self._app = view.row.app
+                self._talking.place = replace(self._talking.place, workflow=self._site.titles_of(self._app))
                 self._progress = self._site.engine.progress_of(self._run)
                 if self._progress is not None:
                     self._woken.set()
@@ -140,7 +138,7 @@ class _Page:
         return True
 
     async def _talk(self) -> None:
-        tasks = [asyncio.create_task(each) for each in (self._tell(), self._listen(), *self._live_views())]
+        tasks = [asyncio.create_task(each) for each in self._tasks()]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -159,10 +157,16 @@ class _Page:
             if not self._is_gone:
                 self._let_go()
 
+    def _tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
+        yield self._tell()
+        yield self._listen()
+        yield self._talking.follow()
+        yield from self._live_views()
+
     def _hear_of(self, happening: Happening) -> None:
+        if self._talking.hear(happening):
+            self._woken.set()
         match happening:
-            case MessagesAdded(conversation=conversation, seq=seq) if conversation == self._conversation:
-                self._newest = max(self._newest, seq)
             case RunChanged(run, version, tab) if run == self._run:
                 # Several changes may be told as one; it is a tab's own only where all of them were.
                 is_first = self._run_version <= self._version
@@ -184,15 +188,14 @@ class _Page:
 
     async def _tell(self) -> None:
         """Send what the page missed before it came, or while it was away; then whatever is new."""
-        await self._send_messages()
+        await self._talking.begin()
         while True:
             await self._send_version()
             await self._send_records()
             await self._woken.wait()
             await asyncio.sleep(_FRAME_S)
             self._woken.clear()
-            if self._newest > self._last:
-                await self._send_messages()
+            await self._talking.tell()
             if self._progress is not None:
                 progress, self._progress = self._progress, None
                 await self._send(_told(progress))
@@ -233,15 +236,6 @@ class _Page:
         if asyncio.iscoroutinefunction(live.function):
             return await live.function(run, **given)
         return await self._site.engine.apart(partial(live.function, run, **given))
-
-    async def _send_messages(self) -> None:
-        while True:
-            new = await self._feed.after(self._conversation, self._last, self._newest, self._workflow)
-            for items in _in_frames(new):
-                await self._send({"type": "messages", "last": items[-1]["seq"], "items": items})
-                self._last = items[-1]["seq"]
-            if not new or (len(new) < stored.PAGE and self._last >= self._newest):
-                return
 
     async def _send_jobs(self) -> None:
         """Tell of jobs; of those in one frame's time the last status, and no more than a page can use."""
@@ -288,6 +282,20 @@ class _Page:
             abort()
 
 
+def _conversation(query: Mapping[str, str], run: str | None) -> str:
+    """Return the conversation a page shows: that of its run, or one of the person's own outside of runs.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if run is not None:
+        return run
+    named = query.get("talk") or stored.general(OWNER)
+    if not stored.is_outside(named, OWNER) or len(named) > _NAME_MAX:
+        raise ValueError("not a conversation")
+    return named
+
+
 def _table(text: str | None) -> tuple[str, int]:
     """Return the table of records a page shows, and the version it shows.
 
@@ -313,28 +321,3 @@ def _told(progress: StepProgressed) -> dict[str, Any]:
     return frame if now is None else frame | {
         "done": now.done, "total": now.total, "text": now.text, "left": progress.left_s,
     }  # fmt: skip
-
-
-def _number(text: str) -> int:
-    """Return a number our own script put into the address.
-
-    Raises:
-        ValueError: If it is none of ours.
-    """
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"not a number: {text[:20]!r}")
-    return int(text)
-
-
-def _in_frames(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Yield items together until they are large enough to be sent."""
-    frame: list[Item] = []
-    size = 0
-    for item in items:
-        frame.append(item)
-        size += len(item["html"])
-        if size >= _FRAME:
-            yield frame
-            frame, size = [], 0
-    if frame:
-        yield frame

@@ -79,8 +79,8 @@ async def app(visit: Visit) -> Response:
 async def _landing(visit: Visit, plugin: Plugin, *, typed: str = "", problem: str | None = None) -> Response:
     assert plugin.workflow is not None  # noqa: S101 - checked by the caller
     name, actor = plugin.workflow.name, visit.who.actor
-    query = visit.request.query_params
-    facts = await visit.facts(messages.general(actor))
+    query, conversation = visit.request.query_params, visit.beside(name)
+    facts = await visit.facts(conversation)
     offered, page, binned, deleted = await visit.site.db.read(
         _landing_facts, name, actor, facts.profile, query.get("find", ""), query.get("older"), query.get("deleted")
     )
@@ -89,7 +89,9 @@ async def _landing(visit: Visit, plugin: Plugin, *, typed: str = "", problem: st
     shown = _runs(visit.site, page, address, query.get("find", ""))
     content = landing(link, offered, typed, problem, shown, actor, visit.now, binned=binned)
     content = join(_undo(deleted) if deleted else None, content)
-    return await visit.page(plugin.workflow.title, content, status=422 if problem else 200, facts=facts)
+    return await visit.page(
+        plugin.workflow.title, content, conversation=conversation, status=422 if problem else 200, facts=facts
+    )
 
 
 def _landing_facts(

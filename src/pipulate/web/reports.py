@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,35 +38,48 @@ _log = get_logger()
 
 async def page(visit: Visit, report: Report) -> Response:
     """Return the page of a report, or what it shows alone where our own script asks for it."""
-    facts = await visit.facts(messages.general(visit.who.actor))
+    facts = await visit.facts(visit.beside(report.name))
     address = app_address(visit.request.path_params["module"])
     found = await _page(visit, report, address, facts)
     if visit.is_htmx:
         return part(shown_part(found), 422 if found.problems else 200, {"vary": "hx-request"})
     made = await _made(visit, report, facts.profile)
     status = 422 if found.problems else 200
-    return await visit.page(report.title, report_page(found, made), status=status, facts=facts)
+    conversation = visit.beside(report.name)
+    return await visit.page(
+        report.title, report_page(found, made), conversation=conversation, status=status, facts=facts
+    )
 
 
 async def csv(visit: Visit) -> Response:
-    """Return exactly what a report shows as CSV."""
+    """Return exactly what a report shows as CSV, in the order of `sort`."""
     report, shown = await _shown(visit)
     has_bom = visit.request.query_params.get("bom") == "1"
 
     def made() -> bytes:
-        return b"".join(exports.csv_pieces(shown.table, Query(), has_bom=has_bom))
+        return b"".join(exports.csv_pieces(shown.table, _order(visit, shown), has_bom=has_bom))
 
     return Response(await asyncio.to_thread(made), 200, _headers(report, "csv"), "text/csv; charset=utf-8")
 
 
 async def xlsx(visit: Visit) -> Response:
-    """Return exactly what a report shows as XLSX."""
+    """Return exactly what a report shows as XLSX, in the order of `sort`."""
     report, shown = await _shown(visit)
 
     async def write(path: Path) -> None:
-        await asyncio.to_thread(exports.write_xlsx, shown.table, Query(), path)
+        await asyncio.to_thread(exports.write_xlsx, shown.table, _order(visit, shown), path)
 
     return await spreadsheet(write, _headers(report, "xlsx")["content-disposition"])
+
+
+def _order(visit: Visit, shown: Shown) -> Query:
+    """Return the order an address asks for: numbers of columns as people see them, `-` before what goes downwards."""
+    asked = visit.request.query_params.get("sort", "")
+    if not re.fullmatch(r"-?[0-9]{1,5}(,-?[0-9]{1,5}){0,7}", asked, re.ASCII):
+        return Query()
+    before = len(shown.table.columns) - len(shown.columns)  # Those of an index, which the drawn table has not.
+    first, *then = [(before + int(each.lstrip("-")), each.startswith("-")) for each in asked.split(",")]
+    return Query(sort=first[0], is_down=first[1], then=tuple(then))
 
 
 def _headers(report: Report, ending: str) -> dict[str, str]:
@@ -151,9 +165,12 @@ def _query(report: Report, texts: Mapping[str, list[str]]) -> str:
 async def made(visit: Visit) -> Response:
     """Return what a report makes and has made, as our own script brings it up to date."""
     report = _report(visit)
-    facts = await visit.facts(messages.general(visit.who.actor))
+    conversation = visit.beside(report.name)
+    facts = await visit.facts(conversation)
     shown = made_part(await _made(visit, report, facts.profile))
-    return part(shown) if visit.is_htmx else await visit.page(report.title, shown, facts=facts)
+    return (
+        part(shown) if visit.is_htmx else await visit.page(report.title, shown, conversation=conversation, facts=facts)
+    )
 
 
 async def make(visit: Visit) -> Response:

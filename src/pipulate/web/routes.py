@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketClose
 
 from pipulate.web import (
     actions,
+    assistant,
     chronicle,
     control,
     conversations,
@@ -36,7 +37,7 @@ from pipulate.web.errors import answered
 from pipulate.web.explicit import PluginRoutes
 from pipulate.web.guard import OPEN, STATIC
 from pipulate.web.live import Live
-from pipulate.web.records import editing, exporting, importing, listing, many
+from pipulate.web.records import editing, exporting, files, importing, listing, many
 from pipulate.web.site import Site, Visit
 
 Kind = Literal["page", "part", "action", "control", "public", "socket"]
@@ -111,6 +112,7 @@ _SCHEDULE = "/-/schedules/{schedule:part}"
 ADDRESSES = (
     Address(_STEP, ("POST",), actions.submit, "action"),
     Address(_STEP + "/skip", ("POST",), actions.skip, "action"),
+    Address(_STEP + "/suggest", ("POST",), actions.suggest, "action"),
     Address(_STEP + "/run", ("POST",), actions.run_step, "action"),
     Address(_STEP + "/stop", ("POST",), actions.stop, "action"),
     Address(_STEP + "/job", ("GET",), actions.job, "part"),
@@ -157,8 +159,16 @@ ADDRESSES = (
     Address(_RECORDS + "/many", ("GET", "POST"), many.several, "action"),
     Address(_RECORDS + "/many/delete", ("POST",), many.delete, "action"),
     Address(_RECORDS + "/many/restore", ("POST",), many.restore, "action"),
+    Address(_RECORDS + "/jobs/{job:part}", ("GET",), many.job, "part"),
     Address(_RECORDS + "/empty-bin", ("POST",), many.empty_bin, "action"),
     Address(_RECORD, ("GET", "POST"), editing.one, "action"),
+    Address(_RECORDS + "/with-files", ("POST",), files.submit, "action"),
+    Address(_RECORDS + "/uploads/{field:part}", ("POST",), files.receive, "action"),
+    Address(_RECORDS + "/uploads/{field:part}/remove", ("POST",), files.remove, "action"),
+    Address(_RECORD + "/with-files", ("POST",), files.submit, "action"),
+    Address(_RECORD + "/uploads/{field:part}", ("POST",), files.receive, "action"),
+    Address(_RECORD + "/uploads/{field:part}/remove", ("POST",), files.remove, "action"),
+    Address(_RECORD + "/files/{sha256:part}/{name:part}", ("GET",), files.download, "part"),
     Address(_RECORD + "/row", ("GET",), listing.show_row, "part"),
     Address(_RECORD + "/cells/{field:part}", ("GET",), editing.cell, "part"),
     Address(_RECORD + "/toggle", ("POST",), editing.toggle, "action"),
@@ -170,6 +180,18 @@ ADDRESSES = (
     Address("/-/app-files/{app:part}/{name:part}", ("GET",), own.asset, "part"),
     Address("/-/apps/{app:part}/{path:key}", ("GET", "POST"), own.answer, "action"),
     Address("/-/notes", ("POST",), conversations.add_note, "action"),
+    Address("/-/assistant/stop", ("POST",), assistant.stop, "action"),
+    Address("/-/assistant/retry", ("POST",), assistant.retry, "action"),
+    Address("/-/assistant/calls/{call:part}", ("POST",), assistant.decide, "action"),
+    Address("/-/assistant/model", ("POST",), assistant.choose, "action"),
+    Address("/-/assistant/look", ("POST",), assistant.look, "action"),
+    Address("/-/assistant/clear", ("POST",), conversations.clear, "action"),
+    Address("/-/assistant/unclear", ("POST",), conversations.unclear, "action"),
+    Address("/-/assistant/messages", ("GET",), conversations.show, "part"),
+    Address("/-/assistant/older", ("GET",), conversations.older, "part"),
+    Address("/-/assistant/search", ("GET",), conversations.search, "part"),
+    Address("/-/assistant/text", ("GET",), conversations.text, "part"),
+    Address("/-/assistant/export.md", ("GET",), conversations.export, "part"),
     Address("/-/preview", ("POST",), pages.preview, "action"),
     Address("/-/search", ("GET",), pages.search, "part"),
     Address("/-/jobs", ("GET",), jobs.listed, "part"),

@@ -13,11 +13,13 @@ from starlette.responses import RedirectResponse, Response
 from pipulate._ids import new_id
 from pipulate.errors import StepFailedError
 from pipulate.fields import leaves
-from pipulate.storage import profiles
+from pipulate.forms.sending import Offers, started_with
+from pipulate.storage import calls, profiles
 from pipulate.storage.ledger import RunRow
 from pipulate.ui.forms import again, texts_of
 from pipulate.ui.html import Html, join
 from pipulate.ui.run import OpenForm, RunPage, bar, progress_words, run_section, step_item
+from pipulate.ui.suggesting import Suggesting
 from pipulate.ui.uploads import UploadForm
 from pipulate.web import explicit
 from pipulate.web.own import assets_of
@@ -25,7 +27,7 @@ from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows import plan
 from pipulate.workflows.definition import Step
 from pipulate.workflows.plan import Slot
-from pipulate.workflows.uploads import Offers, offered, started_with
+from pipulate.workflows.uploads import offered
 from pipulate.workflows.work import RunView
 
 WAIT_S = 0.06
@@ -87,7 +89,18 @@ async def _opened(visit: Visit, view: RunView, asked: Slot) -> tuple[Slot, OpenF
         failure=form.failure,
         uploads=uploads,
         job=form.job,
+        model=await _with_model(visit, view, form.step),
     )
+
+
+async def _with_model(visit: Visit, view: RunView, step: Step[..., Any]) -> Suggesting:
+    """Tell whether a language model can fill in a step now, or has suggested something already."""
+    if step.model_prompt is None:
+        return "none"
+    asked = await visit.site.db.read(calls.waiting, view.row.id, "submit_step")
+    if any(isinstance(each.arguments, Mapping) and each.arguments.get("step") == step.name for each in asked):
+        return "suggested"
+    return "offered" if (await visit.site.assistant.status(visit.who)).condition in ("up", "loading") else "none"
 
 
 async def drawn(visit: Visit, page: RunPage, draw: Callable[..., Html], *args: Any, **kwargs: Any) -> Html:
@@ -165,7 +178,10 @@ async def asked_again(
     form = await engine.form(view, asked)
     texts, said = again(asked.step.fields, typed, form.answers)
     uploads, _ = await _uploads(visit, view, asked.step)
-    opened = OpenForm(texts, {**said, **problems}, form.options, new_id(), uploads=uploads, job=form.job)
+    opened = OpenForm(
+        texts, {**said, **problems}, form.options, new_id(), uploads=uploads, job=form.job,
+        model=await _with_model(visit, view, asked.step),
+    )  # fmt: skip
     page = replace(page, open=opened)
     if visit.is_htmx and not visit.replaces_run:
         return part(await drawn(visit, page, step_item, asked), status, of_run(view.row))

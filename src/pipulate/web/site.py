@@ -16,14 +16,19 @@ from starlette.responses import Response
 
 from pipulate._clock import Clock
 from pipulate._version import __version__
+from pipulate.actions.world import World
+from pipulate.chat.assistant import Assistant
+from pipulate.chat.scene import only_profile
 from pipulate.crud import roles
 from pipulate.crud.engine import Records
 from pipulate.crud.long import Long
 from pipulate.crud.resource import Resource
+from pipulate.crud.uploads import RecordUploads
 from pipulate.events import Bus
 from pipulate.explicit.entry import Explicit
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.jobs.scheduling import Scheduler
+from pipulate.llm.models import Models
 from pipulate.plugins.host import Plugin, PluginHost
 from pipulate.reports.engine import Reports
 from pipulate.reports.report import Report
@@ -35,13 +40,17 @@ from pipulate.storage.database import Database, Transaction
 from pipulate.storage.ledger import RunRow
 from pipulate.storage.messages import Message
 from pipulate.storage.profiles import Profile
+from pipulate.tools.registry import Registry
+from pipulate.ui.assistant.panel import Talk, assistant
 from pipulate.ui.done import TableLink
 from pipulate.ui.frame import DENSITIES, RECORD_MESSAGES, THEMES, Frame, page
 from pipulate.ui.html import Html
 from pipulate.ui.lists import AppLink
-from pipulate.ui.messages import Names, assistant
+from pipulate.ui.messages import Names
 from pipulate.ui.story import Titles
+from pipulate.web.answers import Answers
 from pipulate.web.assets import Assets, takes
+from pipulate.web.cards import cards_of
 from pipulate.workflows.definition import Workflow
 from pipulate.workflows.engine import Engine
 from pipulate.workflows.uploads import Uploads
@@ -49,6 +58,9 @@ from pipulate.workflows.views.tables import TableCache
 
 PANEL_MESSAGES = 50
 """Messages a page starts with."""
+
+MODEL = "model"
+"""Under what name it is kept which language model a person has chosen."""
 
 _FIELDS_MAX = 1_000
 _LINE = "separator"
@@ -73,7 +85,13 @@ class Site:
     bus: Bus
     clock: Clock
     uploads: Uploads
+    record_uploads: RecordUploads
     scheduler: Scheduler
+    models: Models
+    assistant: Assistant
+    world: World
+    registry: Registry
+    answers: Answers
     explicit: Explicit | None = None
     tables: TableCache = field(default_factory=TableCache)
 
@@ -87,7 +105,7 @@ class Site:
             app, module = each.app, each.file.module
             if is_locked and profiles.NAME in (app.name, module):
                 continue
-            if module in _HIDDEN and isinstance(app, ExplicitApp):
+            if is_hidden(each):
                 is_after_line = is_after_line or module == _LINE
                 continue
             if not roles.is_shown(each.roles, active):
@@ -138,6 +156,11 @@ def _titled(plugin: Plugin) -> Titles | None:
     return plugin.app if isinstance(plugin.app, Workflow | ExplicitApp) else None
 
 
+def is_hidden(plugin: Plugin) -> bool:
+    """Tell whether a plugin is no app of its own, so that no menu has it."""
+    return plugin.file.module in _HIDDEN and isinstance(plugin.app, ExplicitApp)
+
+
 def app_address(module: str) -> str:
     """Return the address of an app's page."""
     return f"/{quote(module, safe='')}"
@@ -157,6 +180,10 @@ class Facts:
     messages: Sequence[Message]
     jobs: int
     roles: Collection[str] = ()
+    has_older: bool = False
+    changes: int = 0
+    cleared: int = 0
+    model: str = ""
 
 
 class Visit:
@@ -254,6 +281,7 @@ class Visit:
         *,
         conversation: str | None = None,
         workflow: Titles | None = None,
+        view: str = "",
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         facts: Facts | None = None,
@@ -267,6 +295,7 @@ class Visit:
             content: The work area.
             conversation: Which conversation the panel shows; the person's general one where it is None.
             workflow: For the titles of steps in the panel.
+            view: What it shows besides what the conversation is about: `resource/number` of a record.
             status: Status of the answer.
             headers: More headers.
             facts: What the frame needs, where it was read already.
@@ -275,8 +304,22 @@ class Visit:
         """
         conversation = conversation or messages.general(self.who.actor)
         facts = facts or await self.facts(conversation)
-        panel = assistant(facts.messages, conversation, self.site.names(workflow), self.who.actor, self.now)
+        panel = assistant(await self.talk(conversation, facts, workflow, view), self.who.actor, self.now)
         return self.packed(page(self.frame(facts, extras, own), heading, content, panel), status, headers)
+
+    async def talk(self, conversation: str, facts: Facts, workflow: Titles | None = None, view: str = "") -> Talk:
+        """Return a conversation with all that the panel needs to draw it."""
+        site = self.site
+        cards = await cards_of(site.db, site.registry, conversation, self.who, facts.messages)
+        return Talk(
+            conversation, facts.messages, site.names(workflow), facts.changes, facts.cleared,
+            has_older=facts.has_older, cards=cards, so_far=site.answers.so_far(conversation),
+            status=site.models.status(facts.model), view=view,
+        )  # fmt: skip
+
+    def beside(self, app: str) -> str:
+        """Return the conversation the person has beside an app, outside of its runs."""
+        return messages.of_app(self.who.actor, app)
 
     def frame(self, facts: Facts | None = None, extras: Sequence[str] = (), own: Sequence[str] = ()) -> Frame:
         """Return the frame; a bare one without facts, for pages shown when the store does not answer."""
@@ -320,7 +363,8 @@ def of_run(row: RunRow) -> dict[str, str]:
 def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
     own = dict(keyvalue.items(tx, "user", user))
     chosen, is_locked = profiles.chosen(tx, user), profiles.is_locked(tx, user)
-    only = chosen if is_locked and conversation == messages.general(user) else None
+    shown = messages.before(tx, conversation, limit=PANEL_MESSAGES + 1, profile=only_profile(tx, conversation, user))
+    _, changes, cleared = messages.numbers(tx, conversation)
     return Facts(
         theme=_one_of(THEMES, own.get("theme")),
         density=_one_of(DENSITIES, own.get("density")),
@@ -329,10 +373,19 @@ def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
         profile=chosen,
         profiles=[each for each in profiles.listed(tx) if not is_locked or each.id == chosen],
         is_locked=is_locked,
-        messages=messages.before(tx, conversation, limit=PANEL_MESSAGES, profile=only),
+        messages=shown[-PANEL_MESSAGES:],
         jobs=jobs.active(tx, user),
         roles=roles.active(tx),
+        has_older=len(shown) > PANEL_MESSAGES,
+        changes=changes,
+        cleared=cleared,
+        model=str(own.get(MODEL) or ""),
     )
+
+
+def chosen_model(tx: Transaction, user: str) -> str:
+    """Return the name of the language model that a person has chosen, "" where they have chosen none."""
+    return str(dict(keyvalue.items(tx, "user", user)).get(MODEL) or "")
 
 
 def _one_of(allowed: Sequence[str], wanted: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from pipulate.errors import UploadRefusedError, UploadTooLargeError
 from pipulate.fields import FormField, leaves
+from pipulate.forms.sending import Sent
+from pipulate.storage.uploads import Limits
 from pipulate.ui.uploads import held_file
 from pipulate.web import actions
 from pipulate.web.errors import status_of
@@ -18,7 +20,6 @@ from pipulate.web.multipart import Form, Text
 from pipulate.web.runpage import asked_again
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows.definition import Step
-from pipulate.workflows.uploads import Sent
 from pipulate.workflows.work import RunView, installed
 
 _NAME_BYTES = 60_000  # Of a name as it is sent; far more than any is stored with.
@@ -28,28 +29,35 @@ async def receive(visit: Visit) -> Response:
     """Take one file for a field, as our script sends it: the content alone, its name in a header."""
     run, name = visit.request.path_params["run"], visit.request.path_params["field"]
     view, step = await _asked(visit)
-    field = _field(step, name)
-    length = _length(visit)
-    given = visit.request.headers.get("x-pipulate-name", "")[:_NAME_BYTES]
-    sent = Sent(
-        unquote_to_bytes(given).decode("utf-8", "replace"),
-        visit.request.headers.get("content-type", ""),
-        _measured(visit.request.stream(), length),
-    )
-    limits = visit.site.uploads.limits_of(field)
-    if length is not None and length > limits.file:  # Nobody need send it first to hear this.
-        raise UploadTooLargeError(f"This file is too large. A file here can have up to {limits.file / 1e6:,.6g} MB.")
+    field = field_for_files(step.fields, name)
+    sent = sent_alone(visit, visit.site.uploads.limits_of(field))
     upload = await visit.site.uploads.receive(run, visit.who.actor, step.name, field, sent)
     line = held_file(field, upload.id, upload.named(), _address(view, step, name))
     return part(line, 201, of_run(view.row))
 
 
+def sent_alone(visit: Visit, limits: Limits) -> Sent:
+    """Return the file that a request brings.
+
+    Raises:
+        UploadTooLargeError: If it says itself that it is too large.
+    """
+    length = _length(visit)
+    if length is not None and length > limits.file:  # Nobody need send it first to hear this.
+        raise UploadTooLargeError(f"This file is too large. A file here can have up to {limits.file / 1e6:,.6g} MB.")
+    given = visit.request.headers.get("x-pipulate-name", "")[:_NAME_BYTES]
+    return Sent(
+        unquote_to_bytes(given).decode("utf-8", "replace"),
+        visit.request.headers.get("content-type", ""),
+        _measured(visit.request.stream(), length),
+    )
+
+
 async def submit(visit: Visit) -> Response:
     """Take the answers of a step together with its files; without files it is what any form is."""
-    content_type = visit.request.headers.get("content-type", "")
-    if not content_type.lower().startswith("multipart/form-data"):
+    if not is_with_files(visit):
         return await actions.submit(visit)
-    problems, status = await _read(visit, content_type)
+    problems, status = await _read(visit)
     if not problems:
         return await actions.submit(visit)
     view, step = await _asked(visit)
@@ -61,10 +69,9 @@ async def remove(visit: Visit) -> Response:
     """Take a file out of a form before it is sent, and show the form with everything else that was typed."""
     run, name = visit.request.path_params["run"], visit.request.path_params["field"]
     view, step = await _asked(visit)
-    _field(step, name)
-    content_type = visit.request.headers.get("content-type", "")
-    if content_type.lower().startswith("multipart/form-data"):
-        await _read(visit, content_type)
+    field_for_files(step.fields, name)
+    if is_with_files(visit):
+        await _read(visit)
     form = await visit.form()
     unwanted = form.get("_remove", [""])[-1]
     await visit.site.uploads.remove(run, visit.who.actor, step.name, unwanted)
@@ -75,27 +82,48 @@ async def remove(visit: Visit) -> Response:
     return await asked_again(visit, view, step.name, typed, {}, 200)
 
 
-async def _read(visit: Visit, content_type: str) -> tuple[Mapping[str, str], int]:
-    """Read a form with files and take them in; return what is wrong, by field, and the status that says so."""
+async def _read(visit: Visit) -> tuple[Mapping[str, str], int]:
+    """Read a form of a step with its files; as in `read_with_files`."""
     view, step = await _asked(visit)
-    fields = {each.name: each for each in leaves(step.fields) if each.widget == "upload"}
+
+    async def take(field: FormField, sent: Sent) -> str:
+        upload = await visit.site.uploads.receive(view.row.id, visit.who.actor, step.name, field, sent)
+        return upload.id
+
+    return await read_with_files(visit, step.fields, take)
+
+
+def is_with_files(visit: Visit) -> bool:
+    """Tell whether a form came as a browser sends one with files in it."""
+    return visit.request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+async def read_with_files(
+    visit: Visit, fields: Iterable[FormField], take: Callable[[FormField, Sent], Awaitable[str]]
+) -> tuple[Mapping[str, str], int]:
+    """Read a form with files and take them in; return what is wrong, by field, and the status that says so.
+
+    Args:
+        visit: The request.
+        fields: The fields of the form.
+        take: Takes in a file for a field; returns what a form sends for it.
+    """
+    known = {each.name: each for each in leaves(fields) if each.widget == "upload"}
     form: dict[str, list[str]] = {}
     problems: dict[str, str] = {}
     status = 422
     stream = _measured(visit.request.stream(), _length(visit))
+    content_type = visit.request.headers.get("content-type", "")
     reader = Form(content_type, stream, text_bytes=visit.site.settings.max_body_bytes)
     async for each in reader.parts():
         if isinstance(each, Text):
             form.setdefault(each.name, []).append(each.text)
-        elif each.field not in fields or not each.name or each.field in problems:
+        elif each.field not in known or not each.name or each.field in problems:
             await _ignored(each.blocks)  # A file field in which nothing was chosen comes as a file without a name.
         else:
-            sent = Sent(each.name, each.media_type, each.blocks)
             try:
-                upload = await visit.site.uploads.receive(
-                    view.row.id, visit.who.actor, step.name, fields[each.field], sent
-                )
-                form.setdefault(each.field, []).append(upload.id)
+                taken = await take(known[each.field], Sent(each.name, each.media_type, each.blocks))
+                form.setdefault(each.field, []).append(taken)
             except UploadRefusedError as error:
                 problems[each.field], status = str(error), status_of(error)
                 await _ignored(each.blocks)
@@ -115,8 +143,13 @@ async def _asked(visit: Visit) -> tuple[RunView, Step[..., Any]]:
     return view, await engine.asked(view, installed(view)[visit.request.path_params["step"]])
 
 
-def _field(step: Step[..., Any], name: str) -> FormField:
-    for each in leaves(step.fields):
+def field_for_files(fields: Iterable[FormField], name: str) -> FormField:
+    """Return a field for files by its name.
+
+    Raises:
+        HTTPException: 404 if there is none.
+    """
+    for each in leaves(fields):
         if each.name == name and each.widget == "upload":
             return each
     raise HTTPException(404)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipulate._threads import Threads
 from pipulate.fields import Option, options_from
 from pipulate.fields.dynamic import expanded
+from pipulate.security.who import Who
 from pipulate.storage import jobs
 from pipulate.storage.jobs import JobRow
 from pipulate.workflows import values
@@ -81,7 +82,7 @@ class Asking:
         Raises:
             StepFailedError: If the author's `suggest` or choices raise.
         """
-        if slot.step.suggest is None and not _depends(slot.step):
+        if slot.step.suggest is None and slot.step.model_fallback is None and not _depends(slot.step):
             return FormView(slot.step, _start_with(slot.step, slot))
         return await self._threads.run(self._form, view, slot)
 
@@ -90,12 +91,20 @@ class Asking:
         step = slot.step
         try:
             asked = _asked(step, run)
-            suggestion = step.suggest(run) if step.suggest and slot.value is None and not _refills(slot) else {}
+            starts = self._starts(step, view) if slot.value is None and not _refills(slot) else None
+            suggestion = starts(run) if starts is not None else {}
             given = suggestion if isinstance(suggestion, Mapping) else {step.fields[0].name: suggestion}
             suggested = {name: value for name, value in values.to_plain(given).items() if value is not None}
         except BaseException as error:
             raise failed(step, error) from error
         return FormView(asked.step, _start_with(asked.step, slot) | suggested, asked.options)
+
+    def _starts(self, step: Step[..., Any], view: RunView) -> Callable[[Run], Any] | None:
+        """Return the author's function that says what a form starts with, or None; it may wait for the store."""
+        if step.suggest is not None or step.model_fallback is None:
+            return step.suggest
+        has_model = self._work.asker is not None and self._work.asker.is_there(Who(view.row.owner))
+        return None if has_model else step.model_fallback
 
     async def asked(self, view: RunView, step: Step[..., Any]) -> Asked:
         """Return what a step asks for in a run.

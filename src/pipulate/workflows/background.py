@@ -208,7 +208,7 @@ class Background:
         try:
             task = await self._task(doing)
             self._refuse_while_edited(task)
-            run = self._engine.work.run(task.view)
+            run = self._engine.work.run(task.view, doing)
             arguments = await doing.threads.run(self._engine.work.arguments, task, run)
             output = await doing.call(task.step.function, **arguments)
             doing.check()

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, get_type_hints, overload
 from urllib.parse import quote
 
 from pydantic import (
@@ -38,15 +38,19 @@ from pipulate.fields import (
     label_of,
     split,
 )
+from pipulate.fields.actions import AppAction, declare, prepared
 from pipulate.fields.docstrings import docs
 from pipulate.fields.files import Files, uploaded
 from pipulate.findings import Finding, at
 from pipulate.jobs.doing import Job
 from pipulate.jobs.port import Options
+from pipulate.tools.action import Effect
+from pipulate.tools.training import look as training_findings
 from pipulate.workflows.cached import Cached
 from pipulate.workflows.handed import Messages, Profile, Progress, User
 from pipulate.workflows.order import order_findings
 from pipulate.workflows.own import LiveView, Method, OwnRoute
+from pipulate.workflows.prompts import prompt_findings
 from pipulate.workflows.run import Run
 from pipulate.workflows.source import code_of, file_digest
 from pipulate.workflows.views import parts
@@ -56,6 +60,7 @@ R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 V = TypeVar("V", bound=Callable[..., Any])
 C = TypeVar("C", bound=Callable[[Run], str | None])
+M = TypeVar("M", bound=Callable[[Run], str])
 Rule = TypeVar("Rule", bound=Callable[..., None])
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -64,6 +69,8 @@ RESERVED = frozenset({"finalize", "init", "landing", "revert", "unfinalize"})
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=False)
 _HANDED_IN = (Run, Files, Progress, Messages, Profile, User, Job, Tables)
+ACTION_HANDED_IN = (Run, Files, Profile, User, Tables)
+"""What a function that the assistant may call can be handed, by the type of its parameter."""
 _FUNCTIONS = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)
 
 
@@ -82,6 +89,8 @@ class Step(Generic[P, R]):
         returns: How its result is stored and read back, or None where it declares no type.
         rules: Functions that check several fields together -> the names of these fields.
         has_own_rules: Whether checking answers calls the author's code.
+        model_prompt: Function of the run that returns what a model is asked, to fill in the form; None where none is.
+        model_fallback: Function of the run that returns what the form starts with where there is no model, or None.
         background: How it runs as a job, or None where whoever answers waits for it.
         digest: Of the file its function is in, where it runs as a job; None where that is in no file.
     """
@@ -116,6 +125,8 @@ class Step(Generic[P, R]):
         self.form_view: Callable[..., Any] | None = None
         self.done_view: Callable[..., Any] | None = None
         self.locked_view: Callable[..., Any] | None = None
+        self.model_prompt: Callable[[Run], str] | None = None
+        self.model_fallback: Callable[[Run], Any] | None = None
         self.rules: dict[Callable[..., None], tuple[str, ...]] = {}
         self.has_own_rules = False
         self._shown_among: Sequence[Step[..., Any]] = ()
@@ -178,6 +189,27 @@ class Step(Generic[P, R]):
         self.rules[rule] = tuple(inspect.signature(rule).parameters)
         return rule
 
+    @overload
+    def suggest_with_model(self, function: M) -> M: ...
+    @overload
+    def suggest_with_model(self, *, fallback: Callable[[Run], Any]) -> Callable[[M], M]: ...
+    def suggest_with_model(self, function: Any = None, *, fallback: Callable[[Run], Any] | None = None) -> Any:
+        """Have the language model suggest answers; the function gets the run and returns what the model is asked.
+
+        The open form then has a button for it, where there is a model. What the model suggests is checked as the form
+        is, and shown to the person: nothing is filled in before they allow it. Files and secrets are left to them.
+
+        Args:
+            function: Returns the prompt. It is called on a thread, so it may wait.
+            fallback: As `suggest` of the step, for where there is no model: the form starts with what it returns.
+        """
+
+        def declare(function: M) -> M:
+            self.model_prompt, self.model_fallback = function, fallback
+            return function
+
+        return declare if function is None else declare(function)
+
     def load(self, output: Any, files: Files | None = None, view: str = "tree") -> Any:
         """Return a stored result as the function returned it; `files` are those of the run, `view` is stored with it.
 
@@ -217,6 +249,8 @@ class Step(Generic[P, R]):
             message = f"Step {self.name!r} asks for nothing, so there is nothing to skip: leave out optional=True."
             findings.append(at(self.function, "W030", message))
         findings += self._check_job()
+        if self.model_prompt is not None and not findings:
+            findings += prompt_findings(self.name, self.function, self.model_prompt, self.model_fallback, self.fields)
         for name in ("when", "suggest"):
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 findings.append(
@@ -340,7 +374,8 @@ class Workflow:
         description: One sentence about what it is good for.
         icon: A sign that stands before the title in menus, or "".
         order: Place in the menu: lower comes first, and equal numbers go by the name of the file.
-        training: What the assistant is to know about the app: a text, or the path of a text file beside the app.
+        training: What the assistant is to know about the app: a text, or the name of a file with it, which ends in
+            `.md`, beside the app or in a folder `training`.
         show_code: Whether the code of each step stands beside it, for people who want to learn from it.
         module: Name of the module that made it.
     """
@@ -368,6 +403,7 @@ class Workflow:
         self.steps: list[Step[..., Any]] = []
         self.routes: list[OwnRoute] = []
         self.live_views: dict[str, LiveView] = {}
+        self.actions: dict[str, AppAction] = {}
         self.position: Mapping[str, int] = {}
         self.order: tuple[str, ...] = ()
 
@@ -428,6 +464,22 @@ class Workflow:
         the run of the page that asks. It returns elements of `pipulate.ui`, a `File`, or JSON values.
         """
         return self._route("GET", path)
+
+    def action(self, name: str, *, title: str | None = None, effect: Effect = "write") -> Callable[[F], F]:
+        """Let the assistant call a function, beside this app.
+
+        Its parameters are what a model has to give, annotated as the fields of a step are; one of the type `Run`,
+        `Files`, `Profile`, `User` or `Tables` is handed in. Its docstring says what it is for. It returns text or
+        JSON values.
+
+        Args:
+            name: Stored with every call and unique among all apps; letters, digits and underscores.
+            title: What people read before they allow it, a verb and its object; made from the name where it is left
+                out.
+            effect: `read` changes nothing and is called without asking; `write` asks the person, who may allow it for
+                the whole run; `destroy` takes something away and always asks.
+        """
+        return declare(self.actions, name, title, effect)
 
     def post(self, path: str) -> Callable[[F], F]:
         """As `get`, for what a form sends. It must not change a run: that is what steps are for."""
@@ -513,6 +565,7 @@ class Workflow:
             findings += route.prepare()
         for view in self.live_views.values():
             findings += view.prepare()
+        findings += prepared(self.actions, ACTION_HANDED_IN)
         self.order = tuple(step.name for step in self.steps)
         self.position = {name: index for index, name in enumerate(self.order)}
         return [*findings, *order_findings(self.steps), *self._check_texts()]
@@ -526,9 +579,7 @@ class Workflow:
                 findings.append(Finding("W033", message, *self._place))
             elif not (folder / name).is_file():
                 findings.append(Finding("W033", f"Asset {name!r} is not in {folder}.", *self._place))
-        if isinstance(self.training, Path) and not (folder / self.training).is_file():
-            findings.append(Finding("W037", f"The training text {str(self.training)!r} is not there.", *self._place))
-        return findings
+        return [*findings, *training_findings(self.training, folder, self._place)]
 
     @property
     def folder(self) -> Path:

@@ -32,6 +32,7 @@ from pipulate.errors import (
 )
 from pipulate.events import Bus, Happening, MessagesAdded, RunChanged, StepProgressed
 from pipulate.fields.files import Files
+from pipulate.forms.sending import asks_for_files, checked
 from pipulate.jobs.port import Jobs
 from pipulate.security.who import Who
 from pipulate.storage import journal, ledger, lifecycle, lookups, runs
@@ -185,8 +186,8 @@ class Engine:
 
     # Starting and naming
 
-    async def start(self, app: str, key: str, profile: str, who: Who) -> RunView:
-        """Begin a run; an empty key takes the next free number.
+    async def start(self, app: str, key: str, profile: str, who: Who, *, run: str | None = None) -> RunView:
+        """Begin a run; an empty key takes the next free number. With the id of a run that there is, it is that one.
 
         Raises:
             BadKeyError, KeyTakenError: If the key cannot be used.
@@ -196,7 +197,7 @@ class Engine:
         first = workflow.steps[0] if workflow else None
         opened = first.name if first and first.when is None else None
         row, written = await self.db.write(
-            runs.start, new_id(), app, checked, profile, self._author(who), open_step=opened
+            runs.start, run or new_id(), app, checked, profile, self._author(who), open_step=opened
         )
         self._tell(written)
         return await self.view(row.id, who)
@@ -273,10 +274,10 @@ class Engine:
         Raises:
             InvalidAnswersError: If it names one that was uploaded for another field.
         """
-        if not uploads.asks_for_files(step.fields):
+        if not asks_for_files(step.fields):
             return Files(self.files, view.row.id)
         offers = await self.db.read(uploads.offered, view.row.id, who.actor, step.name)
-        return Files(self.files, view.row.id, offers=uploads.checked(step.fields, typed, offers))
+        return Files(self.files, view.row.id, offers=checked(step.fields, typed, offers))
 
     async def _is_same(self, view: RunView, who: Who, step: Step[..., Any], event: Event, typed: forms.Typed) -> bool:
         """Tell whether a form that was taken before says the same again."""
@@ -392,7 +393,8 @@ class Engine:
             except RunConflictError:
                 continue  # Somebody changed what it reads while it ran; begin again with what is there now.
             except StepFailedError as error:
-                self._failures[run, slot.step.name] = Failure(view.row.version, error.error_id, error.where)
+                words = "" if error.error_id else str(error)
+                self._failures[run, slot.step.name] = Failure(view.row.version, error.error_id, error.where, words)
                 return
 
     async def _run_by_itself(self, view: RunView, who: Who, slot: Slot) -> None:
@@ -568,7 +570,7 @@ class Engine:
         return written
 
     def _author(self, who: Who) -> Author:
-        return Author(who.actor, to_text(self.clock.now()), who.tab)
+        return Author(who.actor, to_text(self.clock.now()), who.tab, who.via)
 
     def _tell(self, written: Written) -> None:
         if written.event is None:

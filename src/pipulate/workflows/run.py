@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from pipulate import forms
 from pipulate.fields.files import Files
@@ -36,6 +36,18 @@ class Earlier:
     value: Any
 
 
+class Model(Protocol):
+    """The language model, as the code of one run asks it: through `ask` and `ask_now`."""
+
+    async def ask(self, prompt: str, form: Any) -> Any:
+        """Ask, on any event loop."""
+        ...
+
+    def ask_now(self, prompt: str, form: Any) -> Any:
+        """Ask and wait."""
+        ...
+
+
 class Run:
     """What came before: `run["site"]` is what step `site` returned, or its answers where it returns nothing.
 
@@ -53,9 +65,10 @@ class Run:
         earlier: Callable[[str], list[Earlier]] | None = None,
         files: Files | None = None,
         temporary: Callable[[str], MutableMapping[str, Any]] | None = None,
+        model: Model | None = None,
     ) -> None:
         self._workflow, self._state, self._earlier, self._temporary = workflow, state, earlier, temporary
-        self.files = files
+        self.files, self.model = files, model
         self.id, self.key, self.profile = id, key, profile
         self.reads: dict[str, str] = {}
 
@@ -142,7 +155,7 @@ class Run:
         """Return the same view of the run, with nothing read yet."""
         return Run(
             self._workflow, self._state, id=self.id, key=self.key, profile=self.profile, earlier=self._earlier,
-            files=self.files, temporary=self._temporary,
+            files=self.files, temporary=self._temporary, model=self.model,
         )  # fmt: skip
 
     def _value(self, name: str) -> StepValue | None:

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from mimetypes import guess_all_extensions
-from typing import Any, NamedTuple
 
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
-from pipulate._threads import Threads
-from pipulate.errors import InvalidAnswersError, PipulateError, UploadRefusedError
-from pipulate.fields import FormField, leaves
-from pipulate.fields.files import KEPT, is_named, plain_name, plain_type
+from pipulate.errors import PipulateError
+from pipulate.fields import FormField
+from pipulate.fields.files import KEPT
 from pipulate.forms import Typed
+from pipulate.forms.sending import Offer, Receiver, Sent, limits_of
 from pipulate.storage import lookups, uploads
-from pipulate.storage.blobs import Part
 from pipulate.storage.database import Database, Transaction
 from pipulate.storage.files import FileStore
 from pipulate.storage.ledger import Author
-from pipulate.storage.uploads import Limits, Upload, in_mb
+from pipulate.storage.uploads import Limits, Upload
 
-_BLOCK = 1_048_576  # Bytes that are written at once; less would be a change of thread for every packet.
-_THREADS = 4
 _ID = re.compile(r"[0-9a-f]{32}")
-
-
-class Offer(NamedTuple):
-    """A file that a form of a step may name.
-
-    Attributes:
-        named: What is stored of it.
-        field: The field it was sent for; None where the step had it before.
-        is_waiting: Whether no answer has taken it yet.
-    """
-
-    named: Mapping[str, Any]
-    field: str | None = None
-    is_waiting: bool = False
-
-
-Offers = Mapping[str, Offer]
-"""What a form may send for a file -> the file it means."""
 
 
 def offered(tx: Transaction, run: str, owner: str, step: str) -> dict[str, Offer]:
@@ -57,72 +31,21 @@ def offered(tx: Transaction, run: str, owner: str, step: str) -> dict[str, Offer
     return found
 
 
-def asks_for_files(fields: Sequence[FormField]) -> bool:
-    """Tell whether any of the fields of a form is for files."""
-    return any(each.widget == "upload" for each in leaves(fields))
-
-
-def checked(fields: Sequence[FormField], typed: Typed, offers: Offers) -> dict[str, Mapping[str, Any]]:
-    """Return the file that each text of a form means.
-
-    Raises:
-        InvalidAnswersError: If a field names a file that was sent for another one, or too many.
-    """
-    problems = {}
-    for each in leaves(fields):
-        texts = [text for text in typed.get(each.name, ()) if text] if each.widget == "upload" else []
-        if any(text in offers and offers[text].field not in (None, each.name) for text in texts):
-            problems[each.name] = "This file was sent for another field. Choose it again."
-        elif each.max_files is not None and len(texts) > each.max_files:
-            problems[each.name] = f"At most {each.max_files} files; these are {len(texts)}."
-    if problems:
-        raise InvalidAnswersError(problems)
-    return {text: offer.named for text, offer in offers.items()}
-
-
-def started_with(fields: Sequence[FormField], answers: Mapping[str, Any], offers: Offers) -> dict[str, list[str]]:
-    """Return what a form starts with: field -> texts. What was sent and not used yet comes back, whatever happened."""
-    texts = {}
-    for each in leaves(fields):
-        if each.widget != "upload":
-            continue
-        value: Any = answers
-        for part in each.name.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        held = value if isinstance(value, list) else [value]
-        kept = [KEPT + file["sha256"] for file in held if is_named(file)]
-        waiting = [text for text, offer in offers.items() if offer.is_waiting and offer.field == each.name]
-        texts[each.name] = kept + waiting if each.multiple else (waiting or kept)[-1:]
-    return texts
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A file as somebody sends it: what it is called, what it is said to be, and its content piece by piece."""
-
-    name: str
-    media_type: str
-    blocks: AsyncIterator[bytes]
-
-
 class Uploads:
     """Takes in what people send; everything it touches is handed to it."""
 
     def __init__(self, db: Database, files: FileStore, clock: Clock, limits: Limits) -> None:
         self.limits = limits
         self._db, self._files, self._clock = db, files, clock
-        self._threads = Threads(_THREADS, "upload")
-        self._dropping: set[asyncio.Future[None]] = set()
+        self._receiver = Receiver(files)
 
     def close(self) -> None:
         """Let go of the threads."""
-        self._threads.close(wait=False)
+        self._receiver.close()
 
     def limits_of(self, field: FormField) -> Limits:
         """Return the limits for a field: what its author says, and never more than the settings say."""
-        if field.max_bytes is None:
-            return self.limits
-        return replace(self.limits, file=min(self.limits.file, field.max_bytes))
+        return limits_of(field, self.limits)
 
     async def receive(self, run: str, actor: str, step: str, field: FormField, sent: Sent) -> Upload:
         """Take in a file for a field of a step; what cannot be taken leaves nothing.
@@ -132,20 +55,9 @@ class Uploads:
             UploadRefusedError: If it is of a kind the field does not take, or too large; says which limit.
             StoreFullError, StorageError: If it cannot be stored.
         """
-        limits, name = self.limits_of(field), plain_name(sent.name)
+        limits = self.limits_of(field)
         left = await self._db.read(uploads.room, run, actor, step, limits)
-        media_type = plain_type(sent.media_type, name)
-        if not is_accepted(field.accept, name, media_type):
-            raise UploadRefusedError(f"{name} cannot be used here. Choose {kinds_in_words(field.accept)}.")
-        part = await self._threads.run(self._files.blobs.begin, run)
-        try:
-            sha256, size_bytes = await self._write(part, sent.blocks, left)
-        finally:
-            # Whoever sent it may have gone, which ends this coroutine at once; the thread goes on all the same.
-            dropping = asyncio.ensure_future(self._threads.run(part.drop))
-            self._dropping.add(dropping)
-            dropping.add_done_callback(self._dropping.discard)
-            await asyncio.shield(dropping)
+        name, media_type, size_bytes, sha256 = await self._receiver.take(run, field, sent, left)
         at = to_text(self._clock.now())
         upload = Upload(new_id(), run, actor, step, field.name, name, media_type, size_bytes, sha256, at)
         try:
@@ -154,20 +66,6 @@ class Uploads:
             await self._clear(run, sha256)
             raise
         return upload
-
-    async def _write(self, part: Part, blocks: AsyncIterator[bytes], left: uploads.Room) -> tuple[str, int]:
-        waiting, came = bytearray(), 0
-        async for block in blocks:
-            came += len(block)
-            if came > left.left:
-                raise left.refuse()
-            waiting += block
-            if len(waiting) >= _BLOCK:
-                await self._threads.run(part.write, bytes(waiting))
-                waiting.clear()
-        if waiting:
-            await self._threads.run(part.write, bytes(waiting))
-        return await self._threads.run(part.keep)
 
     async def remove(self, run: str, actor: str, step: str, text: str) -> None:
         """Forget a file that waits; errors as in `receive`. One that an answer has taken stays in the journal."""
@@ -187,7 +85,7 @@ class Uploads:
             if offer.field is None:
                 continue
             named = offer.named
-            await self._threads.run(self._files.copy, run, copy, named["sha256"])
+            await self._receiver.threads.run(self._files.copy, run, copy, named["sha256"])
             lent[text] = new_id()
             upload = Upload(
                 lent[text], copy, actor, step, offer.field, named["name"], named["type"], named["bytes"],
@@ -198,43 +96,3 @@ class Uploads:
 
     async def _clear(self, run: str, sha256: str) -> None:
         await self._db.write(uploads.clear, self._files, run, "", [sha256])
-
-
-def is_accepted(kinds: Sequence[str], name: str, media_type: str) -> bool:
-    """Tell whether a file is of one of the kinds a field takes; any where it names none."""
-    folded = name.lower()
-    return not kinds or any(
-        folded.endswith(kind.lower()) if kind.startswith(".") else _fits(kind.lower(), media_type) for kind in kinds
-    )
-
-
-def _fits(kind: str, media_type: str) -> bool:
-    return kind in ("*/*", media_type) or (kind.endswith("/*") and media_type.startswith(kind[:-1]))
-
-
-_WORDS = {"image/*": "an image", "text/*": "a text file", "audio/*": "a sound", "video/*": "a video", "*/*": "a file"}
-
-
-def kinds_in_words(kinds: Sequence[str]) -> str:
-    """Return what a field takes as people read it: `a .csv or .txt file or an image`.
-
-    A type is left out where one of its endings is named: `text/csv` says nothing more beside `.csv`.
-    """
-    endings = [kind for kind in kinds if kind.startswith(".")]
-    types = [kind for kind in kinds if not kind.startswith(".")]
-    told = {kind for kind in types if not {each.lower() for each in endings}.isdisjoint(guess_all_extensions(kind))}
-    files = [f"a {_either(endings)} file"] if endings else []
-    return _either([*files, *(_WORDS.get(kind, kind) for kind in types if kind not in told)]) or "a file"
-
-
-def _either(words: Sequence[str]) -> str:
-    return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def in_words(field: FormField, limits: Limits) -> str:
-    """Return what a field takes, and how much, in one sentence."""
-    what = kinds_in_words(field.accept)
-    if field.multiple:
-        most = f"Up to {field.max_files} files" if field.max_files else "Several files"
-        return f"{most}{f' ({what} each)' if field.accept else ''}, up to {in_mb(limits.file)} each."
-    return f"{what[:1].upper()}{what[1:]}, up to {in_mb(limits.file)}."

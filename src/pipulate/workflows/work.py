@@ -16,8 +16,17 @@ from pipulate import forms
 from pipulate._clock import Clock, from_text, to_text
 from pipulate._ids import error_id
 from pipulate._log import get_logger
+from pipulate._program import installing
 from pipulate.crud.tables import Tables
-from pipulate.errors import AppMissingError, InvalidAnswersError, RunNotFoundError, StepFailedError, StorageError
+from pipulate.errors import (
+    AppMissingError,
+    InvalidAnswersError,
+    ModelError,
+    RunNotFoundError,
+    StepFailedError,
+    StepUnansweredError,
+    StorageError,
+)
 from pipulate.events import Happening, MessagesAdded, StepProgressed
 from pipulate.fields import Option
 from pipulate.fields.dynamic import FieldListError
@@ -32,13 +41,13 @@ from pipulate.storage.ledger import Author, RunRow, Written
 from pipulate.workflows import handed, plan, values
 from pipulate.workflows.definition import Step, Workflow
 from pipulate.workflows.handed import Messages, Profile, Progress, User
+from pipulate.workflows.model import Asker
 from pipulate.workflows.plan import ALWAYS, Rules
 from pipulate.workflows.run import SKIPPED, Earlier, Run, loaded
 from pipulate.workflows.temporary import Temporary
 
 _TELLS_AFTER_S = 1.0
 _log = get_logger()
-_DATA = frozenset({"bokeh", "matplotlib", "pandas"})  # They come with an extra of ours.
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +107,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The code of a step raised when it ran by itself at `version`; `where` as in `StepFailedError`."""
+    """The code of a step raised when it ran by itself at `version`; `where` as in `StepFailedError`.
+
+    Where nothing is wrong with it, `words` say what kept it from its end, and there is no `error_id`.
+    """
 
     version: int
     error_id: str
     where: str = ""
+    words: str = ""
 
 
 class Work:
@@ -110,12 +123,14 @@ class Work:
 
     Attributes:
         tables: Profile -> the records of all apps, for steps that ask for them; put in place by whoever has them.
+        asker: Asks the language model for steps; put in place likewise.
     """
 
     def __init__(self, db: Database, files: FileStore, clock: Clock, tell: Callable[[Happening], None]) -> None:
         """Wire it up; `tell` passes on what happened while a step runs, from any thread."""
         self._db, self._files, self._clock, self._tell = db, files, clock, tell
         self.tables: Callable[[str | None], Tables] = lambda profile: Tables(db, dict, profile)
+        self.asker: Asker | None = None
         self._saying: set[asyncio.Task[None]] = set()
 
     def call(self, task: Task, run: Run) -> Done:
@@ -191,8 +206,8 @@ class Work:
         except RunNotFoundError:
             self._files.erase(run)
 
-    def run(self, view: RunView) -> Run:
-        """Return a run as the code of its steps sees it."""
+    def run(self, view: RunView, doing: Doing | None = None) -> Run:
+        """Return a run as the code of its steps sees it; `doing` is the job that code runs in, or None."""
         workflow, files = installed(view), Files(self._files, view.row.id, state=view.state)
 
         def earlier(step: str) -> list[Earlier]:
@@ -209,6 +224,7 @@ class Work:
         run = Run(
             workflow, view.state, id=view.row.id, key=view.row.key, profile=view.row.profile, earlier=earlier,
             files=files, temporary=temporary,
+            model=self.asker.of_run(view.row.owner, doing) if self.asker is not None else None,
         )  # fmt: skip
         files.reads = run.reads
         return run
@@ -413,6 +429,8 @@ def where_raised(error: BaseException) -> str:
 
 def _judged(task: Task, error: BaseException) -> BaseException:
     """Return what is raised for what the code of a step raised: it may refuse answers, where somebody gave some."""
+    if isinstance(error, ModelError):
+        return _unanswered(task, error)
     if task.answers is None:
         return failed(task.step, error)
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -420,14 +438,21 @@ def _judged(task: Task, error: BaseException) -> BaseException:
     return error if isinstance(error, InvalidAnswersError) else failed(task.step, error)
 
 
+def _unanswered(task: Task, error: ModelError) -> BaseException:
+    """Return what people read where a step got no answer of the model: no mistake of anybody, and it can be mended."""
+    _log.warning("step.unanswered", step=task.step.name, code=error.code)
+    if task.answers is None:
+        return StepUnansweredError(task.step.name, str(error))
+    return InvalidAnswersError({"": str(error)})
+
+
 def _missing(step: Step[..., Any], module: str) -> InvalidAnswersError:
     """Return what people read where a step needs a package that is not there: it can be installed while they wait."""
     package = module.partition(".")[0]
     _log.warning("step.package_missing", step=step.name, package=package)
-    wanted = "'pipulate[data]'" if package in _DATA else package
     return InvalidAnswersError(
         {
             "": f"This needs the Python package {package}, which is not installed. Install it where Pipulate runs,"
-            f" with pip install {wanted}, and continue."
+            f" with {installing(package)}, and continue."
         }
     )

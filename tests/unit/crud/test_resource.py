@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from pipulate.crud.resource import Resource
-from pipulate.fields.hints import Choices, Link
+from pipulate.fields.files import File
+from pipulate.fields.hints import Accept, Choices, Link
 
 
 class Task(BaseModel):
@@ -81,10 +82,26 @@ class OfARun(BaseModel):
     choice: Annotated[str, Choices(lambda _run: ["a"])]
 
 
-class OfFiles(BaseModel):
-    """Would need files."""
+class InGroup(BaseModel):
+    """A path among other things."""
 
-    file: Path
+    paths: list[Path]
+
+
+class OfPaths(BaseModel):
+    """Says where files are, which is so while a step runs only."""
+
+    path: Path
+    several: list[Path]
+    group: InGroup | None = None
+
+
+class OfFiles(BaseModel):
+    """Has files as a step asks for them."""
+
+    one: File
+    none: Annotated[File | None, Accept(".csv", max_mb=1)] = None
+    several: Annotated[list[File], Accept(max_files=2)]
 
 
 class Named(BaseModel):
@@ -95,9 +112,28 @@ class Named(BaseModel):
     odd: object
 
 
-@pytest.mark.parametrize(("model", "count"), [(OfARun, 1), (OfFiles, 1), (Named, 3)])
+@pytest.mark.parametrize(("model", "count"), [(OfARun, 1), (OfPaths, 3), (Named, 3)])
 def test_field_that_cannot_be_kept_is_found(model: type[BaseModel], count: int) -> None:
     assert codes(Resource("tasks", model)) == ["R003"] * count
+
+
+def test_record_is_called_by_its_file_where_it_has_nothing_else() -> None:
+    papers = Resource("papers", OfFiles)
+    assert papers.prepare() == []
+    file = {"sha256": "a" * 64, "bytes": 1, "name": "a.pdf", "type": "application/pdf"}
+    assert (papers.label_of({"one": file}), papers.label_of({"one": None})) == ("a.pdf", "")
+
+
+def test_fields_for_files_are_those_of_steps_and_have_a_column_of_their_own() -> None:
+    papers = Resource("papers", OfFiles)
+    assert papers.prepare() == []
+    assert [each.kind for each in papers.shape.columns] == ["file"] * 3
+    asked = [(each.widget, each.required, each.accept, each.max_bytes, each.max_files) for each in papers.fields]
+    assert asked == [
+        ("upload", True, (), None, None),
+        ("upload", False, (".csv",), 1_000_000, None),
+        ("upload", True, (), None, 2),
+    ]
 
 
 @pytest.mark.parametrize(

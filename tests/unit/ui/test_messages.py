@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from pipulate.storage.journal import Event
 from pipulate.storage.messages import Message
-from pipulate.ui.messages import Names, assistant, grouped
+from pipulate.ui.assistant.panel import Talk, assistant
+from pipulate.ui.messages import Names, grouped
 from tests.unit.ui.test_html import EVIL, Parsed
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -38,12 +39,12 @@ def test_messages_stay_in_their_order() -> None:
 
 def test_panel_knows_the_last_number_it_shows() -> None:
     for messages, last in (([], "0"), ([note(7, "x")], "7")):
-        assert ("data-last", last) in Parsed(assistant(messages, "r", Names(), "ann", NOW)).attributes
+        assert ("data-last", last) in Parsed(assistant(Talk("r", messages), "ann", NOW)).attributes
 
 
 def test_panel_names_the_run_it_is_about_and_none_where_it_is_about_none() -> None:
     for conversation, runs in (("r", ["r"]), ("user:ann", [])):
-        attributes = Parsed(assistant([], conversation, Names(), "ann", NOW)).attributes
+        attributes = Parsed(assistant(Talk(conversation), "ann", NOW)).attributes
         assert [value for name, value in attributes if name == "data-run"] == runs
 
 
@@ -54,4 +55,4 @@ def test_note_says_who_wrote_it() -> None:
 
 
 def test_no_text_becomes_markup() -> None:
-    assert "img" not in Parsed(assistant([note(1, EVIL, EVIL)], EVIL, Names(), "ann", NOW)).tags
+    assert "img" not in Parsed(assistant(Talk(EVIL, [note(1, EVIL, EVIL)]), "ann", NOW)).tags

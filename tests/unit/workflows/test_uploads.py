@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipulate.workflows.uploads import kinds_in_words
+from pipulate.forms.sending import kinds_in_words
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ class Plan:
         trim: Whether spaces around cells, and empty cells behind the last column, go.
         normalise: Whether numbers and dates are written in one way.
         keep_bad: Whether bad rows stay, as they are.
-        drop_empty: Whether rows without anything go.
+        drop_empty: Whether rows go that have nothing in the columns that are not left out.
         drop_duplicates: Whether a row that came before goes.
     """
 
@@ -129,7 +129,9 @@ def repair(row: Row, plan: Plan) -> Outcome:
     width = len(plan.columns)
     source = row.cells or [""] * width  # A line with nothing on it.
     cells = [cell.strip(_AROUND) for cell in source] if plan.trim else source
-    if plan.drop_empty and not row.problem and not any(cell.strip(_AROUND) for cell in cells):
+    # What stands only in a column that is left out leaves an empty row as well.
+    left = [cell for index, cell in enumerate(cells) if index >= width or not plan.columns[index].is_dropped]
+    if plan.drop_empty and not row.problem and not any(cell.strip(_AROUND) for cell in left):
         return Outcome(row, None, [EMPTY])
     if plan.trim and len(cells) > width and not any(cells[width:]):
         cells = cells[:width]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pipulate.storage.database import Transaction
-from pipulate.storage.records import catalog, rows
+from pipulate.storage.records import catalog, files, rows
 from pipulate.storage.records.rows import Record
 from pipulate.storage.records.shape import Shape
 
@@ -36,10 +36,19 @@ def _check_table(tx: Transaction, shape: Shape) -> Iterator[str]:
     while numbers := [int(row[0]) for row in tx.all(sql, after=after)]:
         events = _events(tx, shape, after, numbers[-1])
         for record in rows.find_all(tx, shape, numbers, deleted=True):
-            problem = _problem(shape, record, events[record.id])
+            problem = _problem(shape, record, events[record.id]) or _unheld(tx, shape, record, events[record.id])
             if problem:
                 yield f"record {shape.name}/{record.id}: {problem}"
         after = numbers[-1]
+
+
+def _unheld(tx: Transaction, shape: Shape, record: Record, events: list[Event]) -> str:
+    """Return which file a record or its history names without holding it, or ""."""
+    told = [now for _, _, changes in events for _, now in changes.values()]
+    named = [each for value in [*record.values.values(), *told] for each in files.named_in(value)]
+    held = {(each.sha256, each.name) for each in files.of_record(tx, shape, record.id)} if named else set()
+    lost = [each for each in named if (each["sha256"], each["name"]) not in held]
+    return f"a file that it names is not listed ({lost[0]['sha256'][:12]})" if lost else ""
 
 
 def _events(tx: Transaction, shape: Shape, after: int, upto: int) -> dict[int, list[Event]]:

@@ -57,6 +57,7 @@ class RecordEvent(NamedTuple):
         operation: Id of what it was part of.
         at, actor: When, and who.
         done: Kind of that operation.
+        via: What did it for that person; see `Author`. Known of what `history` returns only.
     """
 
     record: int
@@ -67,6 +68,7 @@ class RecordEvent(NamedTuple):
     at: str
     actor: str
     done: str
+    via: str | None = None
 
 
 def begin(
@@ -78,7 +80,7 @@ def begin(
         f"INSERT INTO record_operations ({_COLUMNS})"  # noqa: S608 - a constant
         " VALUES (:id, :resource, :at, :actor, :tab, :kind, 0, :about, :undoes, NULL, NULL)",
         id=operation.id, resource=shape.name, at=author.at, actor=author.actor, tab=author.tab, kind=kind,
-        about=json.dumps(about, separators=(",", ":")), undoes=undoes,
+        about=json.dumps({**about, **author.noted}, separators=(",", ":")), undoes=undoes,
     )  # fmt: skip
 
 
@@ -151,24 +153,24 @@ def history(tx: Transaction, shape: Shape, record: int, *, before: int | None = 
     """Return the newest events of a record, or those before a version."""
     return _events(
         tx, "e.resource = :resource AND e.record = :record AND e.version < :before", f"e.version DESC LIMIT {PAGE}",
-        resource=shape.name, record=record, before=before if before is not None else 2**31 - 1,
+        about="o.about", resource=shape.name, record=record, before=before if before is not None else 2**31 - 1,
     )  # fmt: skip
 
 
-def _events(tx: Transaction, where: str, order: str, **values: Any) -> list[RecordEvent]:
+def _events(tx: Transaction, where: str, order: str, *, about: str = "'{}'", **values: Any) -> list[RecordEvent]:
     rows = tx.all(
-        "SELECT e.record, e.version, e.kind, e.data, e.operation, o.at, o.actor, o.kind FROM record_events e"  # noqa: S608
+        f"SELECT e.record, e.version, e.kind, e.data, e.operation, o.at, o.actor, o.kind, {about} FROM record_events e"  # noqa: S608
         f" JOIN record_operations o ON o.id = e.operation WHERE {where} ORDER BY {order}",
         **values,
     )
-    return [
-        RecordEvent(
-            record, version, kind, {name: tuple(pair) for name, pair in json.loads(data).items()}, operation, *rest
-        )
-        for record, version, kind, data, operation, *rest in rows
-    ]
+    found = []
+    for record, version, kind, data, operation, at, actor, done, noted in rows:
+        changes = {name: tuple(pair) for name, pair in json.loads(data).items()}
+        via = json.loads(noted).get("via")
+        found.append(RecordEvent(record, version, kind, changes, operation, at, actor, done, via))
+    return found
 
 
 def as_operation(row: OperationRow) -> Operation:
     """Return what further changes of an operation are noted under."""
-    return Operation(row.id, Author(row.actor, row.at, row.tab))
+    return Operation(row.id, Author(row.actor, row.at, row.tab, row.facts.get("via")))

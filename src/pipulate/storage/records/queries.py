@@ -156,7 +156,7 @@ def _tested(column: Column, condition: Condition, given: Any) -> Iterator[str]:
             yield f"{name} LIKE {given(f'%{_literal(entry)}%')} ESCAPE '\\'"
 
 
-_TEXTS: Final = ("text", "json", "decimal")
+_TEXTS: Final = ("text", "json", "decimal", "file")
 
 
 def _number(column: Column, name: str) -> str:

@@ -14,6 +14,7 @@ from pipulate.errors import RecordNotFoundError
 from pipulate.storage import journal
 from pipulate.storage.author import Author
 from pipulate.storage.database import Row, Transaction
+from pipulate.storage.records import files
 from pipulate.storage.records.places import between
 from pipulate.storage.records.shape import Column, Shape
 
@@ -226,11 +227,12 @@ def move(tx: Transaction, shape: Shape, record: int, place: str) -> None:
     tx.run(f"UPDATE {shape.table} SET _place = :place WHERE _id = :record", place=place, record=record)  # noqa: S608
 
 
-def erase(tx: Transaction, shape: Shape, records: Sequence[int]) -> None:
-    """Remove records and their history for good."""
+def erase(tx: Transaction, shape: Shape, records: Sequence[int]) -> set[str]:
+    """Remove records and their history for good; return the files that may be held by nobody now."""
     given = [{"record": number, "name": shape.name} for number in records]
     tx.many("DELETE FROM record_events WHERE resource = :name AND record = :record", given)
     tx.many(f"DELETE FROM {shape.table} WHERE _id = :record", [{"record": number} for number in records])  # noqa: S608
+    return files.forget(tx, shape, records)
 
 
 def last_place(tx: Transaction, shape: Shape, profile: str | None) -> str:
@@ -255,7 +257,8 @@ def place_beside(tx: Transaction, shape: Shape, beside: Record, *, after: bool) 
 def note(
     tx: Transaction, shape: Shape, operation: Operation, record: int, version: int, kind: str, data: Values
 ) -> None:
-    """Write a line of the history."""
+    """Write a line of the history; the files it names stay as long as it does."""
+    files.hold(tx, shape, record, {name: now for name, (_, now) in data.items()}, operation.id, operation.author)
     tx.run(
         "INSERT INTO record_events (resource, record, version, operation, kind, data)"
         " VALUES (:resource, :record, :version, :operation, :kind, :data)",

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
-Kind = Literal["text", "integer", "real", "decimal", "flag", "json", "link"]
-"""What a column holds: `decimal` is exact and kept as text, `flag` is 0 or 1, `link` is the id of another record."""
+Kind = Literal["text", "integer", "real", "decimal", "flag", "json", "link", "file"]
+"""What a column holds: `decimal` is exact and kept as text, `flag` is 0 or 1, `link` is the id of another record,
+`file` is what names a file or several, as JSON."""
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
 """What a resource, and a field of one, may be called."""
@@ -20,13 +21,14 @@ PREFIX: Final = "rec_"
 
 _SQL: Final[Mapping[Kind, str]] = {
     "text": "TEXT", "integer": "BIGINT", "real": "DOUBLE PRECISION", "decimal": "TEXT", "flag": "INTEGER",
-    "json": "TEXT", "link": "BIGINT",
+    "json": "TEXT", "link": "BIGINT", "file": "TEXT",
 }  # fmt: skip
 _OWN: Final = (
     "_profile TEXT", "_place TEXT NOT NULL", "_version INTEGER NOT NULL", "_made_at TEXT NOT NULL",
     "_made_by TEXT NOT NULL", "_changed_at TEXT NOT NULL", "_changed_by TEXT NOT NULL", "_deleted_at TEXT",
     "_found TEXT NOT NULL",
 )  # fmt: skip
+_JSON: Final = ("json", "file")
 _ALIVE: Final = "WHERE _deleted_at IS NULL"
 
 
@@ -61,7 +63,7 @@ class Column:
             return None
         if self.kind == "flag":
             return int(value)
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if self.kind == "json" else value
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if self.kind in _JSON else value
 
     def loaded(self, cell: Any) -> Any:
         """Return what `stored` was given."""
@@ -69,7 +71,7 @@ class Column:
             return None
         if self.kind == "flag":
             return bool(cell)
-        return json.loads(cell) if self.kind == "json" else cell
+        return json.loads(cell) if self.kind in _JSON else cell
 
 
 @dataclass(frozen=True)

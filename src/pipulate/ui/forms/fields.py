@@ -121,7 +121,7 @@ def _field(form: _Form, field: FormField) -> Html:
     problem = form.problems.get(field.name)
     is_focused = field.name == form.focused
     if field.widget == "upload" and form.uploads is not None:
-        return upload_field(field, texts, problem, id_, form.uploads, is_focused=is_focused)
+        return upload_field(field, texts, problem, id_, form.uploads, is_focused=is_focused, form=form.form)
     common: dict[str, Any] = {
         "name": field.name,
         "form": form.form,

@@ -10,8 +10,10 @@ from pipulate._clock import from_text
 from pipulate.crud.links import Labels
 from pipulate.crud.resource import Resource
 from pipulate.fields import FormField
+from pipulate.storage.records.files import is_named
 from pipulate.storage.records.rows import Record
 from pipulate.ui.html import EMPTY, Html, a, join, span, time
+from pipulate.ui.records.files import file_links, names_files
 
 SHORT: Final = 160
 """Characters of a text that stand in a list."""
@@ -29,7 +31,7 @@ def words(field: FormField, value: Any, labels: Labels) -> str:
         return "Kept"
     if isinstance(value, list):
         return ", ".join(_label(field, each) for each in value)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not is_named(value):
         parts = {part.key: part for part in field.parts}
         return ", ".join(words(parts[name], each, labels) for name, each in value.items() if name in parts)
     if field.kind == "datetime":
@@ -38,6 +40,8 @@ def words(field: FormField, value: Any, labels: Labels) -> str:
 
 
 def _label(field: FormField, value: Any) -> str:
+    if is_named(value):
+        return str(value["name"])
     return next((option.label for option in field.options if option.value == value), str(value))
 
 
@@ -68,6 +72,8 @@ def drawn(resource: Resource[Any], record: Record, name: str, labels: Labels) ->
     own, computed = resource.cells.get(name), resource.computed.get(name)
     try:
         if own is None and computed is None and field is not None:
+            if names_files(record.values[name]):
+                return file_links(resource.name, record.id, record.values[name])
             return shown(field, record.values[name], labels)
         typed = resource.typed(record.values)
         value = computed.function(typed) if computed is not None else getattr(typed, name)

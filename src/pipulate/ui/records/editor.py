@@ -8,6 +8,7 @@ from dataclasses import field as made
 from datetime import datetime
 from typing import Any
 
+from pipulate.crud.cells import can_be_brought
 from pipulate.crud.links import Labels
 from pipulate.crud.resource import Resource
 from pipulate.errors import RecordConflictError
@@ -17,7 +18,8 @@ from pipulate.ui.forms import drawn_fields, problems_without_field
 from pipulate.ui.html import Html, a, button, div, fieldset, form, h1, h2, input_, join, label, legend, p, section, span
 from pipulate.ui.records.cells import words
 from pipulate.ui.records.rows import in_a_row
-from pipulate.ui.records.view import base
+from pipulate.ui.records.view import base, sent_to
+from pipulate.ui.uploads import UploadForm
 from pipulate.ui.words import count, moment, person
 
 Texts = Mapping[str, Sequence[str]]
@@ -33,6 +35,7 @@ class Typed:
         options: Field -> what a link offers.
         conflict: Who was faster, or None.
         labels: What people call the records that the two versions lead to.
+        uploads: What fields for files need, or None where there are none.
     """
 
     texts: Texts
@@ -40,6 +43,7 @@ class Typed:
     options: Mapping[str, tuple[Option, ...]] = made(default_factory=dict)
     conflict: RecordConflictError | None = None
     labels: Labels = made(default_factory=dict)
+    uploads: UploadForm | None = None
 
 
 def cell_editor(resource: Resource[Any], record: Record, asked: FormField, typed: Typed) -> Html:
@@ -51,7 +55,7 @@ def cell_editor(resource: Resource[Any], record: Record, asked: FormField, typed
     return form(
         _seen(record, typed.conflict),
         input_(type="hidden", name="_field", value=asked.name),
-        drawn_fields([compact], typed.texts, typed.problems, typed.options, prefix)[asked.name],
+        drawn_fields([compact], typed.texts, typed.problems, typed.options, prefix, typed.uploads)[asked.name],
         p(" ".join(rest), class_="problem", role="alert") if rest else None,
         _conflict(resource, typed) if typed.conflict is not None else None,
         div(
@@ -61,7 +65,7 @@ def cell_editor(resource: Resource[Any], record: Record, asked: FormField, typed
             class_="actions",
         ),
         method="post",
-        action=f"{base(resource.name)}/{record.id}",
+        **sent_to(f"{base(resource.name)}/{record.id}", [asked]),
         class_="cell-editor",
         data_widget=compact.widget,
         novalidate=True,
@@ -108,9 +112,10 @@ def record_form(resource: Resource[Any], record: Record | None, typed: Typed, ad
         address: The page of the list.
     """
     own = base(resource.name)
-    where = own if record is None else f"{own}/{record.id}"
+    where = sent_to(own if record is None else f"{own}/{record.id}", resource.fields)
     draft = f"record:{resource.name}:{record.id if record else 'new'}"
     return form(
+        _first_button(typed),
         _seen(record, typed.conflict) if record is not None else None,
         [input_(type="hidden", name="_field", value=each.name) for each in resource.fields],
         problems_without_field(typed.problems, resource.fields),
@@ -123,9 +128,16 @@ def record_form(resource: Resource[Any], record: Record | None, typed: Typed, ad
             a("Cancel", href=address, class_="button quiet", data_drops_draft=draft),
             class_="actions",
         ),
-        method="post", action=where, hx_post=where, hx_target="#record", hx_swap="outerHTML", data_draft=draft,
+        method="post", **where, hx_post=where["action"], hx_target="#record", hx_swap="outerHTML", data_draft=draft,
         class_="record-form card",
     )  # fmt: skip
+
+
+def _first_button(typed: Typed) -> Html | None:
+    """Return what Enter presses in a form whose first visible buttons remove files."""
+    if typed.uploads is None:
+        return None
+    return button("Save", type="submit", class_="visually-hidden", tabindex="-1", aria_hidden="true")
 
 
 def _theirs(record: Record, address: str, draft: str) -> Html:
@@ -136,7 +148,7 @@ def _fields(resource: Resource[Any], record: Record | None, typed: Typed) -> Map
     """Return all fields; the keyboard goes to one where something is to be filled in or mended."""
     takes_focus = record is None or bool(typed.problems)
     return drawn_fields(
-        resource.fields, typed.texts, typed.problems, typed.options, "record", takes_focus=takes_focus
+        resource.fields, typed.texts, typed.problems, typed.options, "record", typed.uploads, takes_focus=takes_focus
     )  # fmt: skip
 
 
@@ -212,19 +224,20 @@ def many_form(
         changed: Names of the fields that are ticked.
         address: The page of the list.
     """
-    drawn = drawn_fields(
-        resource.fields, typed.texts, typed.problems, typed.options, "many", takes_focus=False
-    )  # fmt: skip
+    fields = [each for each in resource.fields if can_be_brought(each)]
+    drawn = drawn_fields(fields, typed.texts, typed.problems, typed.options, "many", takes_focus=False)
+    left = ", ".join(each.label for each in resource.fields if each not in fields and each.widget != "hidden")
     return section(
         h2(f"Change {count(number, 'record')}", id="drawer-title"),
         form(
             p("Tick what is to become the same in all of them; everything else stays as it is.", class_="help"),
+            p(f"Files are changed one record at a time: {left} stays as it is here.", class_="help") if left else None,
             problems_without_field(typed.problems, resource.fields),
             [input_(type="hidden", name="chosen", value=each) for each in chosen] if query is None else None,
             join(
                 input_(type="hidden", name="all", value="1"), input_(type="hidden", name="query", value=query)
             ) if query is not None else None,
-            [_many_field(each, drawn[each.name], is_ticked=each.name in changed) for each in resource.fields
+            [_many_field(each, drawn[each.name], is_ticked=each.name in changed) for each in fields
              if each.widget != "hidden"],
             div(
                 button("Change", class_="primary"),

@@ -8,12 +8,14 @@ from typing import Any
 
 from pipulate.crud.links import Labels
 from pipulate.crud.resource import Resource
+from pipulate.fields import FormField
 from pipulate.storage.records.operations import RecordEvent
 from pipulate.storage.records.rows import Record
 from pipulate.ui.html import Html, a, button, div, form, h2, input_, join, li, ol, section, span, strong
 from pipulate.ui.records.cells import words
+from pipulate.ui.records.files import file_links, names_files
 from pipulate.ui.records.view import base
-from pipulate.ui.words import moment, person
+from pipulate.ui.words import doer, moment
 
 _KINDS = {"created": "added it", "deleted": "deleted it", "restored": "restored it"}
 _DONE = {"import": " (import)", "undo": " (taken back)"}
@@ -55,7 +57,7 @@ def _line(
         method="post",
         action=f"{base(resource.name)}/{record.id}/go-back",
     ) if can_go_back else None  # fmt: skip
-    who, said = person(event.actor, viewer), _told(resource, event, labels)
+    who, said = doer(event.actor, viewer, event.via), _told(resource, event, labels)
     return li(
         div(span(who, " ", said, _DONE.get(event.done), class_="what"), " ", moment(event.at, now)),
         back,
@@ -73,9 +75,16 @@ def _told(resource: Resource[Any], event: RecordEvent, labels: Labels) -> Html:
         if field is None:
             parts.append(join("changed ", strong(name), ", which is no field any more"))
             continue
-        was, is_now = words(field, before, labels), words(field, after, labels)
-        parts.append(join("changed ", strong(field.label), " from ", _value(was), " to ", _value(is_now)))
+        was, is_now = (_shown(resource, event, field, each, labels) for each in (before, after))
+        parts.append(join("changed ", strong(field.label), " from ", was, " to ", is_now))
     return join(*(join(", " if index else "", each) for index, each in enumerate(parts)))
+
+
+def _shown(resource: Resource[Any], event: RecordEvent, field: FormField, value: Any, labels: Labels) -> Html:
+    """Return what a field was, or is; a file can be downloaded, one that was replaced too."""
+    if names_files(value):
+        return file_links(resource.name, event.record, value)
+    return _value(words(field, value, labels))
 
 
 def _value(text: str) -> Html:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipulate.crud.many import PROBLEMS_MAX, Report
+from pipulate.crud.cells import can_be_brought
+from pipulate.crud.many import Report
 from pipulate.crud.resource import Resource
 from pipulate.crud.waiting import Waiting
 from pipulate.sheets.sniff import DELIMITERS, ENCODINGS
@@ -51,7 +52,7 @@ FIRST: Final = 5
 """Rows of the table that are shown."""
 
 SHOWN: Final = 200
-"""Problems that are shown; the file of the wrong rows has more."""
+"""Problems that are shown; the file of the wrong rows has all."""
 
 _CELL: Final = 80
 
@@ -99,7 +100,7 @@ def choose(resource: Resource[Any], address: str, most_mb: int, problem: str = "
         problem: What was wrong with the last one.
         pasted: What was pasted.
     """
-    fields = ", ".join(each.label for each in resource.fields)
+    fields = ", ".join(each.label for each in resource.fields if can_be_brought(each))
     return join(
         _head(resource, address),
         p(problem, class_="problem", role="alert") if problem else None,
@@ -247,8 +248,7 @@ def _problems(view: ImportView, report: Report) -> Html | None:
         tr(td(f"{each.row:,}", class_="number"), td(labels.get(each.field, "")), td(each.words, dir="auto"))
         for each in shown
     ]
-    said = f"The first {len(shown):,} of {len(report.problems):,}." if len(shown) < len(report.problems) else ""
-    said += f" The first {PROBLEMS_MAX:,} were noted." if len(report.problems) >= PROBLEMS_MAX else ""
+    said = f"The first {len(shown):,} are shown; the file has all of them." if len(shown) < len(report.problems) else ""
     return section(
         h2("What is wrong"),
         p(a("Download these rows as CSV, with the reason", href=f"{view.here}/wrong.csv", download=True)),
@@ -272,6 +272,7 @@ def _deciding(view: ImportView) -> Html:
         form(
             _layout(view) if view.waiting.form == "csv" else None,
             _mapping(view),
+            _no_files(view.resource),
             _choice(view.resource, view.waiting),
             div(
                 button("Check", name="do", value="check", class_="secondary" if tried is not None else "primary"),
@@ -321,6 +322,7 @@ def _mapping(view: ImportView) -> Html:
                 [
                     option(each.label, value=each.name, selected=waiting.mapping[place] == each.name)
                     for each in view.resource.fields
+                    if can_be_brought(each)
                 ],
                 name=f"column.{place}",
                 aria_labelledby=f"column-{place}",
@@ -337,6 +339,21 @@ def _mapping(view: ImportView) -> Html:
         table(thead(tr(th("Row", class_="number"), heads)), tbody(rows)),
         class_="scroll import-mapping", tabindex="0", role="region", aria_label="Columns, and the field each is for",
     )  # fmt: skip
+
+
+def _no_files(resource: Resource[Any]) -> Html | None:
+    """Return why fields that hold files are not among the choices."""
+    left = [each for each in resource.fields if not can_be_brought(each) and each.widget != "hidden"]
+    if not left:
+        return None
+    names = ", ".join(each.label for each in left)
+    needed = [each.label for each in left if each.required]
+    more = (
+        f" A new record needs {' and '.join(needed)}, so rows can only change records that are there already."
+        if needed
+        else " Records that are changed keep their files; new ones begin without."
+    )
+    return p(f"A table cannot bring files: no column can be for {names}.{more}", class_="help")
 
 
 def _choice(resource: Resource[Any], waiting: Waiting) -> Html | None:

@@ -40,7 +40,7 @@ from pipulate.ui.records.rows import (
     rows,
     widths,
 )
-from pipulate.ui.records.view import ListView
+from pipulate.ui.records.view import ListView, sent_to
 from pipulate.ui.words import count
 
 _DONE: Final = {
@@ -67,7 +67,7 @@ def records_page(view: ListView) -> Html:
             [input_(type="hidden", name="_field", value=each.name) for each in asked_in_row(view)],
             id=ADD_FORM,
             method="post",
-            action=view.base,
+            **sent_to(view.base, asked_in_row(view)),
             hidden=True,
             data_draft=f"add:{resource.name}",
             data_quiet=True,

@@ -174,10 +174,12 @@ def add_row(view: ListView) -> Html:
     asked = [in_a_row(each) for each in asked_in_row(view)]
     starts = {each.key: each.default for each in asked if each.default is not None}
     texts = dict(view.typed) or texts_of(asked, starts)
-    fields = drawn_fields(asked, texts, view.problems, view.options, "add", form=ADD_FORM, takes_focus=False)
+    fields = drawn_fields(
+        asked, texts, view.problems, view.options, "add", view.uploads, form=ADD_FORM, takes_focus=False
+    )
     return tr(
         td(span("+", aria_hidden="true", class_="plus"), class_="pick"),
-        [td(fields.get(name, EMPTY), class_="add", data_label=None) for name in view.resource.columns],
+        [td(fields.get(name, EMPTY), class_=_add_class(view, name), data_label=None) for name in view.resource.columns],
         td(
             button("Add", form=ADD_FORM, class_="secondary", title="Enter, or Ctrl and Enter from anywhere"),
             class_="row-actions",
@@ -185,6 +187,10 @@ def add_row(view: ListView) -> Html:
         id="add-row",
         class_="add-row",
     )
+
+
+def _add_class(view: ListView, column: str) -> str:
+    return "add label" if column == view.resource.label else "add"
 
 
 def problem_row(view: ListView, names: Iterable[str]) -> Html:

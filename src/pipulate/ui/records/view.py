@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from pipulate.crud.asked import Asked
 from pipulate.crud.links import Labels
 from pipulate.crud.resource import Resource
 from pipulate.fields import FormField, Option
+from pipulate.forms.sending import asks_for_files
 from pipulate.storage.records.operations import OperationRow
 from pipulate.storage.records.rows import Record
+from pipulate.ui.uploads import UploadForm
 
 PAGE = 50
 """Records on one page of a list."""
@@ -22,6 +24,17 @@ PAGE = 50
 def base(resource: str) -> str:
     """Return what the addresses of a table of records begin with."""
     return f"/-/records/{quote(resource)}"
+
+
+WITH_FILES: Final = "multipart/form-data"
+"""How a browser without our script sends a form that has files in it."""
+
+
+def sent_to(address: str, fields: Iterable[FormField]) -> dict[str, Any]:
+    """Return where a form goes, and how: one that asks for files has an address that takes them."""
+    if not asks_for_files([*fields]):
+        return {"action": address}
+    return {"action": f"{address}/with-files", "enctype": WITH_FILES}
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,7 @@ class ListView:
         done: What the person has just done, where it can be taken back.
         typed: What the row for a new record holds.
         problems: Field -> what is wrong with it there.
+        uploads: What its fields for files need there, or None.
     """
 
     asked: Asked
@@ -57,6 +71,7 @@ class ListView:
     done: OperationRow | None = None
     typed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    uploads: UploadForm | None = None
 
     @property
     def resource(self) -> Resource[Any]:

@@ -12,8 +12,16 @@ from starlette.responses import RedirectResponse, Response
 from pipulate.crud.links import labels
 from pipulate.crud.outcome import Outcome
 from pipulate.crud.resource import Resource
-from pipulate.errors import InvalidAnswersError, RecordConflictError, RecordError, RecordRefusedError, RecordTakenError
+from pipulate.errors import (
+    FileGoneError,
+    InvalidAnswersError,
+    RecordConflictError,
+    RecordError,
+    RecordRefusedError,
+    RecordTakenError,
+)
 from pipulate.fields import FormField
+from pipulate.forms.sending import started_with
 from pipulate.storage.records import operations
 from pipulate.storage.records.rows import Record
 from pipulate.ui.forms import again, texts_of
@@ -26,6 +34,7 @@ from pipulate.web.records.shared import (
     asked_by,
     back_to,
     field_of,
+    files_of,
     finished,
     landing,
     named,
@@ -35,11 +44,12 @@ from pipulate.web.records.shared import (
     record_of,
     resource_of,
     told,
+    uploads_of,
 )
 from pipulate.web.runpage import elsewhere
 from pipulate.web.site import Visit, part
 
-_REFUSALS = (InvalidAnswersError, RecordTakenError, RecordRefusedError)
+_REFUSALS = (InvalidAnswersError, RecordTakenError, RecordRefusedError, FileGoneError)
 
 
 async def new(visit: Visit) -> Response:
@@ -54,12 +64,15 @@ async def create(visit: Visit) -> Response:
     resource, form = resource_of(visit), await visit.form()
     fields = named(resource, form)
     try:
-        outcome = await visit.site.records.create(resource, answers_of(fields, form), await visit.profile(), visit.who)
+        files = await files_of(visit, resource, None, fields, form)
+        outcome = await visit.site.records.create(
+            resource, answers_of(fields, form), await visit.profile(), visit.who, files=files
+        )
     except _REFUSALS as error:
         wrong = _wrong(error)
         if visit.is_htmx and not _is_page(visit):
             return part(await add_row_again(visit, resource, form, wrong), 422)
-        return await _page(visit, resource, None, await _again(visit, resource, form, {}, wrong), 422)
+        return await _page(visit, resource, None, await _again(visit, resource, form, None, wrong), 422)
     if visit.is_htmx and not _is_page(visit):
         return part(await row_of(visit, resource, outcome.records[0]), headers=told(outcome))
     if await visit.text("_another"):
@@ -81,8 +94,7 @@ async def show(visit: Visit, resource: Resource[Any], number: str) -> Response:
     if not re.fullmatch(r"[0-9]{1,18}", number):
         raise HTTPException(404)
     record = await numbered(visit, resource, int(number), deleted=True)
-    texts = texts_of(resource.fields, record.values)
-    return await _page(visit, resource, record, await _typed(visit, resource, texts, record.values))
+    return await _page(visit, resource, record, await _typed(visit, resource, record, record.values))
 
 
 async def cell(visit: Visit) -> Response:
@@ -90,8 +102,9 @@ async def cell(visit: Visit) -> Response:
     resource = resource_of(visit)
     record = await record_of(visit, resource)
     field = field_of(resource, visit.request.path_params["field"])
-    texts = texts_of([field], record.values)
-    typed = Typed(texts, options=await options_of(visit, [field], record.values))
+    uploads, offers = await uploads_of(visit, resource, record, [field])
+    texts = texts_of([field], record.values) | started_with([field], record.values, offers)
+    typed = Typed(texts, options=await options_of(visit, [field], record.values), uploads=uploads)
     return part(cell_editor(resource, record, field, typed))
 
 
@@ -100,7 +113,10 @@ async def _change(visit: Visit) -> Response:
     record = await record_of(visit, resource)
     fields = named(resource, form)
     try:
-        outcome = await visit.site.records.change(resource, record.id, answers_of(fields, form), visit.who, seen=seen)
+        files = await files_of(visit, resource, record, fields, form)
+        outcome = await visit.site.records.change(
+            resource, record.id, answers_of(fields, form), visit.who, seen=seen, files=files
+        )
     except RecordConflictError as error:
         return await _asked_again(visit, resource, record, fields, 409, {}, error)
     except _REFUSALS as error:
@@ -196,6 +212,14 @@ async def undo(visit: Visit) -> Response:
 # What the pages show
 
 
+async def asked_again(
+    visit: Visit, resource: Resource[Any], record: Record | None, wrong: Mapping[str, str], status: int
+) -> Response:
+    """Return the form with all fields of a record, or of a new one, with what was typed."""
+    typed = await _again(visit, resource, await visit.form(), record, wrong)
+    return await _page(visit, resource, record, typed, status)
+
+
 def _is_page(visit: Visit) -> bool:
     """Tell whether the form with all fields of a record was sent, rather than a cell or the row for a new one."""
     return visit.request.headers.get("hx-target") == "record"
@@ -205,7 +229,7 @@ def _to_bin(visit: Visit, resource: Resource[Any]) -> Response:
     return RedirectResponse(f"{landing(visit, resource)}?bin=1", 303)
 
 
-def _wrong(error: RecordError | InvalidAnswersError) -> dict[str, str]:
+def _wrong(error: RecordError | InvalidAnswersError | FileGoneError) -> dict[str, str]:
     """Return what is wrong by field; "" is the record as a whole."""
     if isinstance(error, InvalidAnswersError):
         return dict(error.problems)
@@ -224,7 +248,7 @@ async def _asked_again(
     conflict: RecordConflictError | None = None,
 ) -> Response:
     """Return the form with what was typed: in its cell where one field was asked for by our script, else the page."""
-    typed = await _again(visit, resource, await visit.form(), record.values, wrong, conflict)
+    typed = await _again(visit, resource, await visit.form(), record, wrong, conflict)
     if visit.is_htmx and len(fields) == 1 and not _is_page(visit):
         return part(cell_editor(resource, record, fields[0], typed), status)
     return await _page(visit, resource, record, typed, status)
@@ -234,14 +258,16 @@ async def _again(
     visit: Visit,
     resource: Resource[Any],
     form: Mapping[str, list[str]],
-    values: Mapping[str, Any],
+    record: Record | None,
     wrong: Mapping[str, str],
     conflict: RecordConflictError | None = None,
 ) -> Typed:
+    values = record.values if record is not None else {}
     texts, said = again(resource.fields, form, values)
-    typed = await _typed(visit, resource, texts, {**values, **_chosen(resource, form)})
+    typed = await _typed(visit, resource, record, {**values, **_chosen(resource, form)}, texts)
     met = labels(visit.site.records, resource, _two(resource, conflict)) if conflict is not None else None
-    return Typed(texts, {**said, **wrong}, typed.options, conflict, await met if met is not None else {})
+    return Typed(texts, {**said, **wrong}, typed.options, conflict, await met if met is not None else {},
+                 typed.uploads)  # fmt: skip
 
 
 def _two(resource: Resource[Any], conflict: RecordConflictError) -> list[dict[str, Any]]:
@@ -258,13 +284,21 @@ def _chosen(resource: Resource[Any], form: Mapping[str, list[str]]) -> dict[str,
 
 async def _fresh(visit: Visit, resource: Resource[Any]) -> Typed:
     starts = {each.key: each.default for each in resource.fields if each.default is not None}
-    return await _typed(visit, resource, texts_of(resource.fields, starts), starts)
+    return await _typed(visit, resource, None, starts)
 
 
 async def _typed(
-    visit: Visit, resource: Resource[Any], texts: Mapping[str, list[str]], values: Mapping[str, Any]
+    visit: Visit,
+    resource: Resource[Any],
+    record: Record | None,
+    values: Mapping[str, Any],
+    texts: Mapping[str, list[str]] | None = None,
 ) -> Typed:
-    return Typed(texts, options=await options_of(visit, resource.fields, values))
+    """Return what a form holds: some texts, else the values."""
+    uploads, offers = await uploads_of(visit, resource, record, resource.fields)
+    if texts is None:
+        texts = texts_of(resource.fields, values) | started_with(resource.fields, values, offers)
+    return Typed(texts, options=await options_of(visit, resource.fields, values), uploads=uploads)
 
 
 async def _page(
@@ -276,7 +310,14 @@ async def _page(
     if visit.is_htmx:
         return part(content, status)
     heading = resource.label_of(record.values) if record is not None else "New"
-    return await visit.page(f"{heading} · {resource.title}", content, status=status, extras=EXTRAS)
+    return await visit.page(
+        f"{heading} · {resource.title}",
+        content,
+        conversation=visit.beside(resource.name),
+        view=f"{resource.name}/{record.id}" if record is not None else "",
+        status=status,
+        extras=EXTRAS,
+    )
 
 
 async def _history(visit: Visit, resource: Resource[Any], record: Record) -> Html:

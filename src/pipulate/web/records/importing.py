@@ -9,21 +9,19 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from pipulate.crud.cells import can_be_brought
 from pipulate.crud.many import Report
 from pipulate.crud.resource import Resource
-from pipulate.crud.waiting import Waiting, layout_from
+from pipulate.crud.waiting import Room, Waiting, layout_from
 from pipulate.errors import UploadTooLargeError
 from pipulate.sheets.tables import TableError
 from pipulate.sheets.writing import csv_rows
-from pipulate.storage import jobs
-from pipulate.storage.database import Transaction
-from pipulate.storage.jobs import JobRow
 from pipulate.ui.records.importing import FIRST, ImportView, choose, import_page, state_part
 from pipulate.ui.records.view import base
 from pipulate.web.downloads import HARMLESS, disposition
 from pipulate.web.multipart import Form, Text
 from pipulate.web.records.listing import EXTRAS
-from pipulate.web.records.shared import landing, resource_of
+from pipulate.web.records.shared import job_of, landing, resource_of
 from pipulate.web.site import Visit, part
 
 _NOTHING: Final = "Choose a file, or paste a table."
@@ -101,12 +99,7 @@ async def wrong_rows(visit: Visit) -> Response:
     report = view.outcome or view.report
     if report is None:
         raise HTTPException(404)
-    labels = {each.name: each.label for each in resource.fields}
-    reasons: dict[int, list[str]] = {}
-    for each in report.problems:
-        name = labels.get(each.field, "")
-        reasons.setdefault(each.row, []).append(f"{name}: {each.words}" if name else each.words)
-    pieces = _wrong(visit, waiting, reasons)
+    pieces = _wrong(visit.site.long.room, resource, waiting, report)
 
     async def content() -> AsyncIterator[bytes]:
         yield csv_rows([[*waiting.columns, "Row", "What is wrong"]])
@@ -118,11 +111,22 @@ async def wrong_rows(visit: Visit) -> Response:
     return StreamingResponse(content(), headers=headers, media_type="text/csv; charset=utf-8")
 
 
-def _wrong(visit: Visit, waiting: Waiting, reasons: dict[int, list[str]]) -> Iterator[bytes]:
-    for row in visit.site.long.room.rows(waiting):
-        if row.number in reasons:
+def _wrong(room: Room, resource: Resource[Any], waiting: Waiting, report: Report) -> Iterator[bytes]:
+    """Yield a line for each row that is wrong; both files are read side by side, and neither is held."""
+    labels = {each.name: each.label for each in resource.fields}
+    problems = room.problems(waiting, report)
+    problem = next(problems, None)
+    for row in room.rows(waiting):
+        reasons = []
+        while problem is not None and problem.row <= row.number:
+            name = labels.get(problem.field, "")
+            reasons.append(f"{name}: {problem.words}" if name else problem.words)
+            problem = next(problems, None)
+        if reasons:
             cells = [*row.cells][: len(waiting.columns)]
-            yield csv_rows([[*cells, row.number, " ".join(reasons[row.number])]])
+            yield csv_rows([[*cells, row.number, " ".join(reasons)]])
+        if problem is None:
+            return
 
 
 # What was sent
@@ -163,7 +167,7 @@ async def _kept(visit: Visit, resource: Resource[Any], name: str, blocks: AsyncI
 
 async def _decided(visit: Visit, resource: Resource[Any], waiting: Waiting) -> Waiting:
     """Return a table with what a form decided; what a trial found is of no interest any more where that is else."""
-    form, known = await visit.form(), {each.name for each in resource.fields}
+    form, known = await visit.form(), {each.name for each in resource.fields if can_be_brought(each)}
     chosen = [form.get(f"column.{place}", [""])[-1] for place in range(len(waiting.columns))]
     mapping = tuple(name if name in known else "" for name in chosen)
     choice = form.get("choice", [""])[-1]
@@ -184,7 +188,9 @@ async def _choose(
 ) -> Response:
     most = visit.site.settings.upload_file_mb
     content = choose(resource, landing(visit, resource), most, problem, pasted)
-    return await visit.page(f"Import into {resource.title}", content, status=status, extras=EXTRAS)
+    return await visit.page(
+        f"Import into {resource.title}", content, status=status, conversation=visit.beside(resource.name), extras=EXTRAS
+    )
 
 
 async def _waiting(visit: Visit, resource: Resource[Any]) -> Waiting:
@@ -206,14 +212,20 @@ async def _shown(
     view = replace(await _reported(visit, resource, waiting), problem=problem)
     if visit.is_htmx:
         return part(state_part(view), headers={"vary": "hx-request"})
-    return await visit.page(f"Import into {resource.title}", import_page(view), status=status, extras=EXTRAS)
+    return await visit.page(
+        f"Import into {resource.title}",
+        import_page(view),
+        status=status,
+        conversation=visit.beside(resource.name),
+        extras=EXTRAS,
+    )
 
 
 async def _reported(visit: Visit, resource: Resource[Any], waiting: Waiting) -> ImportView:
     """Return a table with the jobs that work on it, and what they found."""
     actor = visit.who.actor
-    trial, tried = await visit.site.db.read(_job, waiting.trial, actor)
-    job, taken = await visit.site.db.read(_job, waiting.job, actor)
+    trial, tried = await visit.site.db.read(job_of, waiting.trial, actor)
+    job, taken = await visit.site.db.read(job_of, waiting.job, actor)
     found = await visit.site.records.operation_of(resource, waiting.operation) if waiting.operation else None
     report = waiting.report if waiting.report is not None else tried
     if job is not None and taken is None and found is not None:  # What it took before it ended.
@@ -225,11 +237,3 @@ async def _reported(visit: Visit, resource: Resource[Any], waiting: Waiting) -> 
         Report.from_json(outcome) if outcome is not None else None,
         is_undone=found is not None and found.undone is not None,
     )  # fmt: skip
-
-
-def _job(tx: Transaction, job: str, actor: str) -> tuple[JobRow | None, Any]:
-    """Return a job and, where it is done, its result."""
-    row = jobs.of_owner(tx, job, actor) if job else None
-    if row is None or row.status != jobs.DONE:
-        return row, None
-    return row, jobs.result_of(tx, job)

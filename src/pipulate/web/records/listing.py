@@ -21,7 +21,7 @@ from pipulate.ui.records.differs import differs
 from pipulate.ui.records.page import list_part, records_page
 from pipulate.ui.records.rows import add_row, asked_in_row, problem_row, row
 from pipulate.ui.records.view import PAGE, ListView
-from pipulate.web.records.shared import asked_by, drawn, landing, options_of, record_of, resource_of
+from pipulate.web.records.shared import asked_by, drawn, landing, options_of, record_of, resource_of, uploads_of
 from pipulate.web.site import Visit, part
 
 EXTRAS = ("records.css",)
@@ -38,10 +38,11 @@ async def page(visit: Visit, plugin: Plugin) -> Response:
         view = await listed(visit, resource)
     except TableDiffersError as error:
         content = differs(resource.title, error)
-        return await visit.page(resource.title, content, status=503)
+        return await visit.page(resource.title, content, conversation=visit.beside(resource.name), status=503)
     if visit.is_htmx:
         return part(await drawn(visit, resource, list_part, view), headers={"vary": "hx-request"})
-    return await visit.page(resource.title, await drawn(visit, resource, records_page, view), extras=EXTRAS)
+    content = await drawn(visit, resource, records_page, view)
+    return await visit.page(resource.title, content, conversation=visit.beside(resource.name), extras=EXTRAS)
 
 
 async def listed(visit: Visit, resource: Resource[Any]) -> ListView:
@@ -65,10 +66,11 @@ async def viewed(visit: Visit, asked: Asked, shown: Sequence[Record]) -> ListVie
     chosen = {
         each.field.name: each.value[0] for each in asked.filters if each.field.to and isinstance(each.value, list)
     }
+    uploads, _ = await uploads_of(visit, resource, None, () if asked.deleted else resource.fields)
     return ListView(
         asked, landing(visit, resource), shown, 0, 0, 0,
         await labels(records, resource, [each.values for each in shown]),
-        await options_of(visit, resource.fields, chosen), visit.who.actor, visit.now,
+        await options_of(visit, resource.fields, chosen), visit.who.actor, visit.now, uploads=uploads,
     )  # fmt: skip
 
 

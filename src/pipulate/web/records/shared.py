@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -15,9 +15,17 @@ from pipulate.crud.asked import Asked, asked
 from pipulate.crud.links import options_for
 from pipulate.crud.outcome import Outcome
 from pipulate.crud.resource import Resource
-from pipulate.fields import FormField, Option
+from pipulate.fields import FormField, Option, leaves
+from pipulate.fields.files import Files
+from pipulate.forms.sending import Offers
+from pipulate.storage import jobs
+from pipulate.storage.database import Transaction
+from pipulate.storage.jobs import JobRow
 from pipulate.storage.records.rows import Record
+from pipulate.storage.records.uploads import Place
 from pipulate.ui.forms import KEPT
+from pipulate.ui.records.view import base
+from pipulate.ui.uploads import UploadForm
 from pipulate.web.site import Visit
 
 T = TypeVar("T")
@@ -102,6 +110,48 @@ def answers_of(fields: Iterable[FormField], form: Mapping[str, list[str]]) -> di
     return forms.decode(list(fields), typed, {})
 
 
+def place_of(visit: Visit, resource: Resource[Any], record: int, profile: str | None) -> Place:
+    """Return where a form with files stands; `record` is 0 for a new one."""
+    return Place(resource.name, record, profile, visit.who.actor)
+
+
+async def files_of(
+    visit: Visit,
+    resource: Resource[Any],
+    record: Record | None,
+    fields: Sequence[FormField],
+    form: Mapping[str, list[str]],
+) -> Files | None:
+    """Return the files that a form for a record may name; None where it asks for none.
+
+    Raises:
+        InvalidAnswersError: If a field names a file that was sent for another one, or too many.
+    """
+    place = place_of(visit, resource, record.id if record else 0, await owner(visit, resource))
+    return await visit.site.record_uploads.named(resource, place, record, fields, form)
+
+
+async def uploads_of(
+    visit: Visit, resource: Resource[Any], record: Record | None, fields: Iterable[FormField]
+) -> tuple[UploadForm | None, Offers]:
+    """Return what a form needs where it asks for files, and the files it may name."""
+    asked = [each for each in leaves(fields) if each.widget == "upload"]
+    if not asked:
+        return None, {}
+    uploads = visit.site.record_uploads
+    place = place_of(visit, resource, record.id if record else 0, await owner(visit, resource))
+    offers = await uploads.offered(resource, place, record)
+    limits = {each.name: uploads.limits_of(each) for each in asked}
+    held = {each: offer.named for each, offer in offers.items()}
+    downloads = f"{base(resource.name)}/{place.record}/files" if place.record else ""
+    return UploadForm(uploads_address(resource, place.record), held, limits, downloads), offers
+
+
+def uploads_address(resource: Resource[Any], record: int) -> str:
+    """Return where files for a form go: this, a slash, the name of the field."""
+    return f"{base(resource.name)}{f'/{record}' if record else ''}/uploads"
+
+
 async def options_of(
     visit: Visit, fields: Iterable[FormField], values: Mapping[str, Any]
 ) -> dict[str, tuple[Option, ...]]:
@@ -115,6 +165,14 @@ async def drawn(visit: Visit, resource: Resource[Any], draw: Callable[..., T], *
         made: T = await visit.site.engine.apart(partial(draw, *args))
         return made
     return draw(*args)
+
+
+def job_of(tx: Transaction, job: str, actor: str) -> tuple[JobRow | None, Any]:
+    """Return a job of a person's, None where they have none of that id, and, where it is done, its result."""
+    row = jobs.of_owner(tx, job, actor) if job else None
+    if row is None or row.status != jobs.DONE:
+        return row, None
+    return row, jobs.result_of(tx, job)
 
 
 def finished(visit: Visit, resource: Resource[Any], outcome: Outcome) -> Response:

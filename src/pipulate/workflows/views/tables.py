@@ -30,12 +30,14 @@ class Query:
         sort: Number of the column from 0 on, or None for the order of the table.
         is_down: Whether the largest come first; missing ones come last in either case.
         page: From 1 on; one behind the last means the last.
+        then: Further columns, each with whether the largest come first, for rows that are the same in those before.
     """
 
     find: str = ""
     sort: int | None = None
     is_down: bool = False
     page: int = 1
+    then: tuple[tuple[int, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,24 @@ class Table:
 
     def rows(self, query: Query) -> Sequence[int]:
         """Return the numbers of the rows that a query finds, in its order."""
-        order: Sequence[int] = range(self.total)
-        if query.sort is not None and 0 <= query.sort < len(self.columns):
-            order = self._sorted(query.sort, is_down=query.is_down)
+        order = self._in_order(query)
         words = query.find.casefold().split()[:_WORDS_MAX]
         if not words:
             return order
         texts = self._searchable()
         for word in words:
             order = [row for row in order if word in texts[row]]
+        return order
+
+    def _in_order(self, query: Query) -> Sequence[int]:
+        """Return all row numbers, sorted; columns that are not there change nothing."""
+        asked = [] if query.sort is None else [(query.sort, query.is_down), *query.then]
+        sorts = [each for each in asked if 0 <= each[0] < len(self.columns)]
+        if len(sorts) == 1:
+            return self._sorted(sorts[0][0], is_down=sorts[0][1])
+        order: Sequence[int] = range(self.total)
+        for place, is_down in reversed(sorts):  # The last one first: what is equal stays as it is.
+            order = _order(self.columns[place], order, is_down=is_down)
         return order
 
     def native(self, rows: Sequence[int]) -> Iterator[list[Any]]:
@@ -111,7 +122,7 @@ class Table:
         with self._lock:
             known = self._orders.get((place, is_down))
             if known is None:
-                known = _order(self.columns[place], is_down=is_down)
+                known = _order(self.columns[place], range(self.total), is_down=is_down)
                 self._orders[place, is_down] = known
             self._orders.move_to_end((place, is_down))
             while len(self._orders) > _ORDERS:
@@ -119,13 +130,13 @@ class Table:
             return known
 
 
-def _order(column: Column, *, is_down: bool) -> Sequence[int]:
+def _order(column: Column, rows: Sequence[int], *, is_down: bool) -> Sequence[int]:
     """Return row numbers in the order of a column. Equal ones keep theirs, downwards too; missing ones are last."""
     values = column.values
     if column.kind == "text":
         values = [each.casefold() if isinstance(each, str) else each for each in values]
-    present = [row for row, each in enumerate(values) if each is not None and each == each]  # noqa: PLR0124 - NaN
-    missing = [row for row, each in enumerate(values) if each is None or each != each]  # noqa: PLR0124 - NaN
+    present = [row for row in rows if values[row] is not None and values[row] == values[row]]
+    missing = [row for row in rows if values[row] is None or values[row] != values[row]]  # None or NaN
     present.sort(key=values.__getitem__, reverse=is_down)
     return array("L", present + missing)
 

@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipulate.builtin.cleaning.looking import look, names_for
@@ -49,6 +49,7 @@ def test_each_row_is_written_or_reported(rows: list[list[str]], plan: Plan) -> N
 
 
 @given(ROWS, PLAN)
+@example([["", "x"]], Plan((Column("a"), Column("b", is_dropped=True))))
 def test_what_was_repaired_stays_as_it_is_the_second_time(rows: list[list[str]], plan: Plan) -> None:
     first = [outcome.cells for outcome in outcomes(rows, plan) if outcome.cells is not None and not outcome.reasons]
     second = outcomes([row for row in first if row], plan.settled())

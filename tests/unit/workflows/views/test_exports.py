@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipulate._program import installing
 from pipulate.sheets import writing
 from pipulate.sheets.writing import XlsxError
 from pipulate.workflows.views import exports, of_pandas, stored
@@ -83,7 +84,7 @@ def test_xlsx_holds_values_of_their_types_and_no_formula(tmp_path: Path) -> None
 
 def test_xlsx_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
-    with pytest.raises(XlsxError, match=r"pip install 'pipulate\[data\]'"):
+    with pytest.raises(XlsxError, match=re.escape(installing("xlsxwriter"))):
         exports.write_xlsx(table(pd.DataFrame({"a": [1]})), Query(), tmp_path / "x.xlsx")
 
 

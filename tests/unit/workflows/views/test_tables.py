@@ -53,6 +53,13 @@ def test_column_is_sorted_by_what_it_holds_and_missing_ones_are_last(values: Any
     assert down[len(present) :] == [None] * (len(up) - len(present))
 
 
+def test_rows_that_are_the_same_are_sorted_by_further_columns() -> None:
+    found = table(pd.DataFrame({"x": [2, 1, 2, 1], "y": ["a", "b", None, "c"], "row": range(4)}))
+    assert column(found, 2, sort=0, then=((1, True),)) == ["3", "1", "0", "2"]
+    assert column(found, 2, sort=0, is_down=True, then=((1, False), (9, True))) == ["0", "2", "1", "3"]
+    assert column(found, 2, sort=9, then=((2, True),)) == ["3", "2", "1", "0"]
+
+
 @given(st.lists(st.none() | st.integers(0, 3), max_size=80), st.booleans())
 def test_sorting_is_stable_in_both_directions(values: list[int | None], is_down: bool) -> None:
     found = table(pd.DataFrame({"x": pd.array(values, dtype="Int64"), "row": range(len(values))}))

@@ -1,0 +1,1 @@
+"""The panel beside the work: answers of a language model, what it asks to do, and which model it is."""

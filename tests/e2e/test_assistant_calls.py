@@ -1,0 +1,195 @@
+"""What the assistant asks to do: nothing happens before a person says so, and what they see is what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.assistant import Beside, beside, done, fills
+from tests.e2e.test_access import findings
+from tests.support.ollama import Turn, model
+
+EVIL_NAME = "<img src=/x onerror=alert(1)><b hx-get=/y hx-trigger=load>**x**</b>"
+
+
+@pytest.fixture(scope="module")
+def talk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+    with beside(tmp_path_factory.mktemp("calls"), browser) as made:
+        yield made
+
+
+def card(page: Page) -> Locator:
+    """Wait for a card that asks; return it."""
+    asked = page.locator("#messages > .call.asks")
+    expect(asked).to_have_count(1)
+    return asked
+
+
+def test_step_is_filled_in_once_it_is_allowed_and_not_before(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Fill it in", fills("Ada"), Turn("It says Ada now."))
+    expect(card(page).locator("h3")).to_have_text("Fill in and submit a step")
+    expect(card(page).locator(".differences")).to_contain_text("Ada")
+    expect(page.locator("#step-name.done")).to_have_count(0)
+    card(page).get_by_role("button", name="Allow", exact=True).click()
+    expect(page.locator("#step-name.done")).to_contain_text("Ada")
+    expect(done(page, 2)).to_contain_text("It says Ada now.")
+    folded = page.locator("#messages > .call[data-state=done]")
+    expect(folded).to_contain_text("You allowed: “Your name” was filled in.")
+    folded.locator("summary").first.click()
+    expect(folded.locator(".exact")).to_be_visible()
+    page.get_by_role("button", name="History").or_(page.get_by_role("link", name="History")).click()
+    expect(page.locator(".history li").first).to_contain_text("assistant")
+
+
+def test_nothing_is_done_that_was_denied(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Fill it in", fills("Ada"), Turn("As you like."))
+    card(page).get_by_role("button", name="Deny").click()
+    expect(page.locator("#messages > .call[data-state=denied]")).to_contain_text("You did not allow")
+    done(page, 2)
+    expect(page.locator("#step-name.done")).to_have_count(0)
+
+
+def test_what_is_done_is_what_a_person_changed_it_to(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Fill it in", fills("Ada"), Turn("Done."))
+    card(page).locator(".edit > summary").click()
+    values = card(page).get_by_label("Values")
+    values.fill("no JSON")
+    card(page).get_by_role("button", name="Allow as edited").click()
+    expect(card(page).get_by_role("alert")).to_contain_text("“Values” is not valid JSON.")
+    expect(card(page).get_by_label("Values")).to_have_value("no JSON")
+    card(page).get_by_label("Values").fill('{"name": "Grace"}')
+    card(page).get_by_role("button", name="Allow as edited").click()
+    expect(page.locator("#step-name.done")).to_contain_text("Grace")
+    expect(page.locator("#messages > .call[data-state=done]")).to_contain_text("You allowed")
+    done(page, 2)
+
+
+def test_decision_in_one_tab_is_seen_in_the_other(talk: Beside) -> None:
+    somebody = talk.person()
+    page = talk.start(somebody)
+    second = somebody.tab()
+    second.goto(page.url)
+    talk.ask(page, "Fill it in", fills("Ada"), Turn("Done."))
+    card(second).get_by_role("button", name="Allow", exact=True).click()
+    for each in (page, second):
+        expect(each.locator("#messages > .call[data-state=done]")).to_have_count(1)
+        expect(each.get_by_role("button", name="Allow", exact=True)).to_have_count(0)
+        done(each, 2)
+
+
+def test_card_that_was_decided_elsewhere_says_so(talk: Beside) -> None:
+    somebody = talk.person()
+    page = talk.start(somebody)
+    talk.ask(page, "Fill it in", fills("Ada"), Turn("Done."))
+    form = card(page).locator("form.actions")
+    address, shown = form.get_attribute("action"), form.locator("[name=shown]").input_value()
+    headers = {"HX-Request": "true", "Origin": talk.server.address, "Sec-Fetch-Site": "same-origin"}
+    wrong = page.request.post(f"{talk.server.address}{address}", form={"decision": "allow", "shown": "0" * 32},
+                              headers=headers)  # fmt: skip
+    assert wrong.status == 409
+    assert "This is not what was shown to you" in wrong.text()
+    expect(page.locator("#step-name.done")).to_have_count(0)
+    card(page).get_by_role("button", name="Deny").click()
+    expect(page.locator("#messages > .call[data-state=denied]")).to_have_count(1)
+    late = page.request.post(f"{talk.server.address}{address}", form={"decision": "allow", "shown": shown},
+                             headers=headers)  # fmt: skip
+    assert late.status == 409
+    done(page, 2)
+    expect(page.locator("#step-name.done")).to_have_count(0)
+
+
+def test_allowed_for_this_run_is_not_asked_again_in_it(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Fill it in", fills("Ada"), Turn("Once."), fills("Grace", 2), Turn("Twice."))
+    card(page).get_by_role("button", name="Allow for this run").click()
+    expect(done(page, 2)).to_contain_text("Once.")
+    page.locator("#assistant textarea[name=text]").fill("Again")
+    page.keyboard.press("Enter")
+    expect(done(page, 4)).to_contain_text("Twice.")
+    expect(page.locator("#step-name.done")).to_contain_text("Grace")
+    expect(page.locator("#messages > .call").last).to_contain_text("Allowed for this run")
+
+
+def test_look_is_one_quiet_line(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Look", Turn("", calls=[("read_run", {})]), Turn("I looked."))
+    done(page, 2)
+    expect(page.locator("#messages > .call")).to_have_attribute("data-effect", "read")
+    expect(page.locator("#messages > .call summary").first).to_contain_text("Read a run")
+
+
+def test_hostile_names_and_arguments_are_shown_as_what_they_are(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    given = {"step": EVIL_NAME, "values": {EVIL_NAME: EVIL_NAME}, "version": 1, EVIL_NAME: EVIL_NAME}
+    broken = Turn("", calls=[(EVIL_NAME, given)])
+    talk.ask(page, "Attack", broken, fills(EVIL_NAME), Turn("Done."))
+    expect(page.locator("#messages > .call[data-state=refused]")).to_contain_text("<img src=/x")
+    expect(card(page).locator(".differences")).to_contain_text(EVIL_NAME)
+    card(page).locator(".exact > summary").first.click()
+    expect(card(page).locator(".exact")).to_contain_text("onerror")
+    page.evaluate("htmx.process(document.querySelector('#assistant'))")
+    assert page.locator("#messages :is(img, b, [hx-get], [onerror])").count() == 0
+    card(page).get_by_role("button", name="Deny").click()
+    done(page, 3)
+
+
+def test_axe_finds_nothing_serious_on_answers_and_cards(talk: Beside) -> None:
+    page = talk.start(talk.person(bypass_csp=True))
+    text = "# Title\n\nA [link](https://example.org).\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx = 1\n```"
+    talk.ask(page, "Fill it in", Turn(text), fills("Ada"))
+    done(page)
+    page.locator("#assistant textarea[name=text]").fill("Now")
+    page.keyboard.press("Enter")
+    card(page).locator(".edit > summary").click()
+    assert findings(page) == []
+
+
+def test_without_a_script_the_same_forms_do(talk: Beside) -> None:
+    scripted = talk.start(talk.person())
+    talk.ask(scripted, "Fill it in", fills("Ada"), Turn("Done."))
+    card(scripted)
+    page = talk.person(java_script_enabled=False).page
+    page.goto(scripted.url)
+    page.locator(".call.asks").get_by_role("button", name="Allow", exact=True).click()
+    done(scripted, 2)
+    page.reload()
+    expect(page.locator("#step-name.done")).to_contain_text("Ada")
+    expect(page.locator("#messages > .call[data-state=done]")).to_have_count(1)
+    page.locator("#assistant textarea[name=text]").fill("x" * 20_001)
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("20,000")
+    expect(page.locator("#not-sent textarea")).to_have_value("x" * 20_001)
+
+
+def test_with_no_model_what_is_written_is_kept_as_a_note(browser: Browser, tmp_path: Path) -> None:
+    with beside(tmp_path, browser, PIPULATE_MODEL_URL="http://127.0.0.1:9") as made:
+        page = made.person().start("hello")
+        expect(page.locator("#assistant-model")).to_contain_text("No language model answers at http://127.0.0.1:9")
+        expect(page.locator("#assistant-model")).to_contain_text("kept as a note")
+        page.locator("#assistant textarea").fill("Remember")
+        page.get_by_role("button", name="Add note").click()
+        expect(page.locator("#messages .note .text")).to_have_text("Remember")
+        page.get_by_role("button", name="Look again").click()
+        expect(page.locator("#assistant-model")).to_contain_text("No language model answers")
+        page.get_by_role("textbox", name="Name", exact=True).fill("Ada")
+        page.get_by_role("button", name="Continue").click()
+        expect(page.locator("#step-name.done")).to_contain_text("Ada")
+
+
+def test_another_model_is_chosen_and_stays_so(browser: Browser, tmp_path: Path) -> None:
+    with beside(tmp_path, browser) as made:
+        made.ollama.models += [model("other:1b")]
+        page = made.start(made.person())
+        page.locator("#assistant-model summary").click()
+        page.locator("#assistant-model").get_by_role("button", name="other:1b").click()
+        expect(page.locator("#assistant-model summary")).to_contain_text("other:1b")
+        made.ask(page, "Who", Turn("Me."))
+        expect(done(page)).to_contain_text("other:1b")
+        page.reload()
+        expect(page.locator("#assistant-model summary")).to_contain_text("other:1b")
