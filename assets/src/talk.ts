@@ -121,8 +121,10 @@ export function change(number: number, items: { seq: number; html: string }[]): 
   const list = messages();
   if (list) list.dataset["changes"] = String(Math.max(number, Number(list.dataset["changes"] ?? 0)));
   keepingPlace(() => {
+    const length = (): number => list?.lastElementChild?.textContent.length ?? 0;
+    const before = length();
     for (const each of items) replace(find(each.seq), element(each.html));
-    return false;
+    return length() > before; // The end of an answer may come with its last words, or all of them.
   });
 }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, WebSocketRoute, expect
 
 from tests.e2e.assistant import Beside, answers, beside, done
 from tests.e2e.conftest import until
@@ -118,8 +119,12 @@ def test_answer_and_code_are_copied(talk: Beside) -> None:
     assert "```python" in page.evaluate("navigator.clipboard.readText()")
 
 
-def test_who_reads_further_up_is_not_moved_and_is_told_of_new_words(talk: Beside) -> None:
-    page = talk.start(talk.person())
+@pytest.mark.parametrize("comes", ["as it is written", "with its end alone"])
+def test_who_reads_further_up_is_not_moved_and_is_told_of_new_words(comes: str, talk: Beside) -> None:
+    somebody = talk.person()
+    if comes == "with its end alone":
+        somebody.page.route_web_socket(re.compile("/-/live"), without_growth)
+    page = talk.start(somebody)
     talk.ask(page, "Long", Turn("word\n\n" * 120))
     done(page)
     talk.ask(page, "And more", Turn("Some more words at the end", holds_at=2))
@@ -136,6 +141,12 @@ def test_who_reads_further_up_is_not_moved_and_is_told_of_new_words(talk: Beside
         "(() => { const m = document.querySelector('.messages');"
         " return m.scrollHeight - m.scrollTop - m.clientHeight < 5 })()",
     )
+
+
+def without_growth(socket: WebSocketRoute) -> None:
+    """Let everything through but the words of an answer that is being written."""
+    server = socket.connect_to_server()
+    server.on_message(lambda frame: None if '"grows"' in str(frame) else socket.send(frame))
 
 
 def test_conversation_is_searched_cleared_brought_back_and_taken_along(talk: Beside) -> None:

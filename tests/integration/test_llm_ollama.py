@@ -246,6 +246,11 @@ async def test_list_that_is_too_long_is_not_read_to_its_end(server: Ollama, monk
     await server.until(lambda each: each.connections == 0)
 
 
+async def test_list_that_breaks_off_once_is_asked_for_once_more(server: Ollama) -> None:
+    server.cuts = 1
+    assert [each.name for each in await known(server, model("a"))] == ["a"]
+
+
 async def test_client_reads_what_is_asked_for_as_a_whole_with_the_same_bounds(
     server: Ollama, monkeypatch: pytest.MonkeyPatch
 ) -> None:

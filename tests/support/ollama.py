@@ -109,6 +109,7 @@ class Ollama:
         listed: What `/v1/models` lists, where it is to say more than names.
         moved_to: Address of the server that `moved` answers send to.
         missing: Paths of lists where there is nothing.
+        cuts: How many of the next lists are cut off, whatever `looks` says.
         looks: How lists of models are answered: "" as they should, "silent", "cut", or a name of `STATUSES`.
     """
 
@@ -125,6 +126,7 @@ class Ollama:
     moved_to: str = ""
     listed: list[Any] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    cuts: int = 0
     looks: str = ""
     port: int = 0
 
@@ -241,7 +243,8 @@ class Ollama:
         if method == "GET":
             if self.looks == "silent":
                 return bool(await reader.read(1))  # Until the asker goes away.
-            if self.looks == "cut":
+            if self.looks == "cut" or self.cuts:
+                self.cuts = max(0, self.cuts - 1)
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{half")
                 return False
             return await self._list(path, writer)
@@ -269,7 +272,7 @@ class Ollama:
         if self.looks:
             status, content = STATUSES[self.looks]
             await _plain(writer, status, content)
-            return False
+            return True
         lists: dict[str, Any] = {
             "/api/version": {"version": "0.33.0"},
             "/api/tags": {"models": self.models},

@@ -97,15 +97,20 @@ class Wire:
             ModelError: If it cannot be had.
         """
         try:
-            async with self._answer("GET", path, None, "") as response:
-                content = await response.aread()
-            return json.loads(content)
+            try:
+                return json.loads(await self._whole(path))
+            except ModelCutError:  # As where the server closes a connection of earlier at that moment.
+                return json.loads(await self._whole(path))
         except ModelCutError:
             raise ModelUnreachableError(words.down(self.url, is_ollama=self.is_ollama)) from None
         except (ValueError, RecursionError):
             raise ModelNonsenseError(
                 f"What is at {self.url} is no server of language models that is known here."
             ) from None
+
+    async def _whole(self, path: str) -> bytes:
+        async with self._answer("GET", path, None, "") as response:
+            return await response.aread()
 
     @asynccontextmanager
     async def lines(
