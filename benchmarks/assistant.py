@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import websockets.sync.client
@@ -24,17 +23,18 @@ from benchmarks.table import Row
 WORDS, ROUNDS, IDLE, READERS = 2_000, 40, 100, 20
 TALK = "user:owner"
 _HELD_S = 0.03  # Until a model that was asked surely waits at its first word.
-_LAST = re.compile(r'data-last="(\d+)"')
+_HAS = re.compile(r'data-last="(\d+)" data-changes="(\d+)"')
 
 
 class Page:
     """The socket of an open page, read to the end of one answer."""
 
-    def __init__(self, server: Process, last: int) -> None:
+    def __init__(self, server: Process) -> None:
+        last, changes = _has(server)
         self._socket = websockets.sync.client.connect(
-            f"ws://127.0.0.1:{server.port}/-/live?after={last}&talk={TALK}&tab=bench",
+            f"ws://127.0.0.1:{server.port}/-/live?after={last}&changes={changes}&talk={TALK}&tab=bench",
             additional_headers={"Cookie": server.cookie}, origin=Origin(f"http://127.0.0.1:{server.port}"),
-            max_size=None,
+            max_size=None, max_queue=None, ping_interval=None,  # Idle pages are read too, as a browser does.
         )  # fmt: skip
         self.bytes, self.frames, self.first = 0, 0, 0.0
 
@@ -77,9 +77,11 @@ def _page(server: Process) -> str:
     return (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
 
 
-def _last(server: Process) -> int:
-    found = _LAST.search(_page(server))
-    return int(found[1]) if found else 0
+def _has(server: Process) -> tuple[str, str]:
+    """Return what a page has of the conversation when it comes: number of the last message, and of the last change."""
+    found = _HAS.search(_page(server))
+    assert found is not None
+    return found[1], found[2]
 
 
 def _ask(server: Process) -> None:
@@ -93,7 +95,7 @@ def _first_word(server: Process, ollama: Ollama) -> Row:
     times: dict[str, list[float]] = {"bare": [], "ours": []}
     for _ in range(ROUNDS):
         times["bare"].append(_bare(ollama))
-        page = Page(server, _last(server))
+        page = Page(server)
         reading = threading.Thread(target=page.read)
         reading.start()
         ollama.script(Turn("Hello, this is an answer.", holds_at=0))
@@ -144,7 +146,7 @@ def _long_answer(server: Process, ollama: Ollama) -> Iterator[Row]:
     yield Row("assistant, bytes of an answer", f"{page.bytes / 1e3:.1f} kB", "<= 100 kB", page.bytes <= 100_000, how)
     with ExitStack() as stack:
         for _ in range(IDLE):
-            stack.callback(Page(server, _last(server)).close)
+            stack.callback(Page(server).close)
         before = server.rss_mb()
         many, cpu_many = _read_by(server, ollama, text, READERS)
         grown = server.rss_mb() - before
@@ -154,8 +156,7 @@ def _long_answer(server: Process, ollama: Ollama) -> Iterator[Row]:
 
 
 def _read_by(server: Process, ollama: Ollama, text: str, number: int) -> tuple[list[Page], float]:
-    last = _last(server)
-    pages: list[Any] = [Page(server, last) for _ in range(number)]
+    pages = [Page(server) for _ in range(number)]
     readers = [threading.Thread(target=each.read) for each in pages]
     for reader in readers:
         reader.start()
