@@ -41,6 +41,15 @@ class Customer(BaseModel):
     name: str
 
 
+class Paper(BaseModel):
+    """What belongs to a task, in a group."""
+
+    title: str = "none"
+    is_signed: bool = False
+    scan: File | None = None
+    code: SecretStr | None = None
+
+
 class Task(BaseModel):
     """One of each kind of field that matters here."""
 
@@ -52,6 +61,9 @@ class Task(BaseModel):
     tags: list[str] = []
     customer: Annotated[int | None, Link("customers")] = None
     pin: SecretStr | None = None
+    photo: File | None = None
+    paper: Paper = Paper()
+    second: Paper | None = None
 
 
 def signup() -> Workflow:

@@ -39,12 +39,18 @@ def texts_from(fields: Sequence[FormField], given: Mapping[str, Any], options: M
             problems[name] = f"There is no such field. The fields are: {', '.join(known) or 'none'}."
             continue
         try:
-            found |= _texts_of(field, value, options)
+            found |= _opened(fields, name) | _texts_of(field, value, options)
         except _WrongError as error:
             problems[error.field] = error.words
     if problems:
         raise InvalidAnswersError(problems)
     return found
+
+
+def _opened(fields: Iterable[FormField], name: str) -> Texts:
+    """Return what says that the groups a field is in are there, of those that need not be."""
+    above = [each for each in _every(fields) if each.parts and name.startswith(f"{each.name}.")]
+    return {each.name: ["on"] for each in above if each.optional}
 
 
 class _WrongError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -175,7 +175,7 @@ class _Records:
     async def update(self, given: UpdateGiven, doing: Doing) -> Result:
         resource = self._world.resource(doing, given.table)
         record = await self._world.record(doing, resource, given.record)
-        answers = self._answers(resource, given.values)
+        answers = self._answers(resource, given.values, record.values)
         try:
             made = await self._records.change(
                 resource, record.id, answers, acting(doing), seen=given.version, submit=doing.submit
@@ -190,7 +190,7 @@ class _Records:
     async def would_update(self, given: UpdateGiven, doing: Doing) -> Sequence[Difference]:
         resource = self._world.resource(doing, given.table)
         record = await self._world.record(doing, resource, given.record)
-        answers = self._answers(resource, given.values)
+        answers = self._answers(resource, given.values, record.values)
         values = await self._checked(resource, answers, record.values)
         return await self._differing(resource, record.values, {**record.values, **_only(values, answers)})
 
@@ -223,8 +223,10 @@ class _Records:
             )
         return record
 
-    def _answers(self, resource: Resource[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is given as a form sends it.
+    def _answers(
+        self, resource: Resource[Any], values: Mapping[str, Any], before: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return what is given as a form sends it; what is left out of a group stays as it is.
 
         Raises:
             CallError: If something of it is no field, or nothing a model may fill in.
@@ -234,7 +236,8 @@ class _Records:
         except InvalidAnswersError as error:
             raise _refused(resource, error) from None
         tops = {name.partition(".")[0] for name in texts}
-        return forms.decode([each for each in resource.fields if each.name in tops], texts, {})
+        answers = forms.decode([each for each in resource.fields if each.name in tops], texts, {})
+        return _with_rest(resource.fields, answers, before or {}, texts)
 
     async def _checked(
         self, resource: Resource[Any], answers: Mapping[str, Any], before: Mapping[str, Any] | None
@@ -301,6 +304,23 @@ def _pairs(resource: Resource[Any], where: Mapping[str, Any]) -> list[tuple[str,
             given = value if isinstance(value, list) else [value]
             found += [(name_of(field, test), texts.get(str(each).casefold(), str(each))) for each in given]
     return found
+
+
+def _with_rest(
+    fields: Sequence[FormField], answers: Mapping[str, Any], before: Mapping[str, Any], named: Collection[str]
+) -> dict[str, Any]:
+    """Return answers with what their groups hold besides, which was not named."""
+    found = dict(answers)
+    for each in fields:
+        new, old = found.get(each.key), before.get(each.key)
+        if each.parts and isinstance(new, Mapping) and isinstance(old, Mapping):
+            rest = {part.key: old[part.key] for part in each.parts if part.key in old and not _is_named(part, named)}
+            found[each.key] = _with_rest(each.parts, {**new, **rest}, old, named)
+    return found
+
+
+def _is_named(field: FormField, named: Collection[str]) -> bool:
+    return any(name == field.name or name.startswith(f"{field.name}.") for name in named)
 
 
 def _only(values: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
