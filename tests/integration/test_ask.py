@@ -5,7 +5,7 @@ import enum
 import threading
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_type
 
 import pytest
 from pydantic import BaseModel, Field
@@ -160,6 +160,28 @@ def test_ask_now_in_an_async_step_is_a_mistake_that_is_named(playing: Any) -> No
     run.fill(about="Jo", expect_failure=True)
     assert "use `await ask(...)`" in str(run.failure)
     assert model.asked == []
+
+
+def test_type_checkers_know_the_type_of_an_answer(playing: Any) -> None:
+    app = Workflow("typed", title="Typed")
+
+    @app.step("first")
+    def first(run: Run, about: str) -> str:
+        words = assert_type(ask_now(run, about), str)
+        letter = assert_type(ask_now(run, about, output=Letter), Letter)
+        perhaps = assert_type(ask_now(run, about, output=Letter, fallback=None), Letter | None)
+        return f"{words} {letter.subject} {perhaps.lines if perhaps else ''}"
+
+    @app.step("second")
+    async def second(run: Run, about: str) -> str:
+        letter = assert_type(await ask(run, about, output=Letter), Letter)
+        maybe = assert_type(await ask(run, about, fallback=None), str | None)
+        return f"{letter.lines} {maybe}"
+
+    letter = {"subject": "S", "lines": ["a"]}
+    run, _ = playing(app, "W", letter, letter, letter, "M")
+    assert run.fill(about="x")["first"] == "W S ['a']"
+    assert run.fill(about="x")["second"] == "['a'] M"
 
 
 def test_what_others_wrote_is_marked_as_data() -> None:
