@@ -25,10 +25,10 @@ import gguf
 import numpy as np
 
 MODEL: Final = "wired"
-CONTEXT: Final = 32_768
+CONTEXT: Final = 131_072
 _WIDTH: Final = 512
 _BETWEEN: Final = 256
-_HEADS: Final = 4
+_HEAD: Final = 32  # Attention does nothing, and costs little: a prompt of many thousand letters is read in a second.
 _PIECE_MAX: Final = 40  # Letters of one token.
 
 HELLO: Final = "Hello from a **very small** model. It knows nothing, and says it well."
@@ -127,7 +127,8 @@ def write(path: Path, chosen: Sequence[Route]) -> None:
     for token, after in words.follows:
         outside[after] += inside[token] / 2
     tensors: dict[str, np.ndarray[Any, Any]] = {"token_embd": inside, "output": outside}
-    tensors |= {f"blk.0.attn_{name}": np.zeros((_WIDTH, _WIDTH)) for name in ("q", "k", "v", "output")}
+    tensors |= {f"blk.0.attn_{name}": np.zeros((_HEAD, _WIDTH)) for name in ("q", "k", "v")}
+    tensors |= {"blk.0.attn_output": np.zeros((_WIDTH, _HEAD))}
     tensors |= {f"blk.0.ffn_{name}": np.zeros((_BETWEEN, _WIDTH)) for name in ("gate", "up")}
     tensors |= {"blk.0.ffn_down": np.zeros((_WIDTH, _BETWEEN))}
     for name, values in tensors.items():
@@ -146,10 +147,12 @@ def _describe(out: gguf.GGUFWriter, words: _Words, template: str) -> None:
     out.add_embedding_length(_WIDTH)
     out.add_block_count(1)
     out.add_feed_forward_length(_BETWEEN)
-    out.add_head_count(_HEADS)
-    out.add_head_count_kv(_HEADS)
+    out.add_head_count(1)
+    out.add_head_count_kv(1)
+    out.add_key_length(_HEAD)
+    out.add_value_length(_HEAD)
     out.add_layer_norm_rms_eps(1e-5)
-    out.add_rope_dimension_count(_WIDTH // _HEADS)
+    out.add_rope_dimension_count(_HEAD)
     out.add_vocab_size(len(words.texts))
     out.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     out.add_tokenizer_model("llama")
