@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 from pipulate.plugins.host import PluginHost, purge_helpers
+from pipulate.plugins.loading import Import
 from tests.support.flows import until
 from tests.support.plugins import Folder, Gate, app, cleaned, folder_of_plugins
 from tests.support.site import Browser, running
@@ -435,6 +436,22 @@ async def test_command_for_an_app_that_is_being_imported_waits_for_it(tmp_path: 
             assert done == set()
             gate.go.set()
             assert (await sending).status == 200
+
+
+def test_import_is_known_to_be_under_way_before_the_file_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = PluginHost(tmp_path / "plugins", tmp_path, tmp_path, limit_s=5, changed=lambda _: None)
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "quick.py").write_text(app("quick"))
+    begin, seen = Import.start, list[bool]()
+
+    def start(task: Import) -> None:
+        host._ready.set()
+        seen.append(host.wait_loaded(0))
+        begin(task)
+
+    monkeypatch.setattr(Import, "start", start)
+    assert "quick" in host.load_now().by_module
+    assert seen == [False]
 
 
 @pytest.mark.anyio

@@ -26,17 +26,17 @@ class Loop:
         """Run a coroutine there; what the caller has in its context is none of its business."""
         return contextvars.Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop)
 
-    def close(self) -> None:
-        """Cancel what runs there, and end the thread; one that is held up is left to itself."""
+    def close(self, within_s: float = 2.0) -> None:
+        """Cancel what runs there, and end the thread; what is held up for longer than that is left to itself."""
         with contextlib.suppress(RuntimeError):
-            asyncio.run_coroutine_threadsafe(self._cancel(), self._loop)
-        self._thread.join(5)
+            asyncio.run_coroutine_threadsafe(self._cancel(within_s), self._loop)
+        self._thread.join(within_s + 3)
 
-    async def _cancel(self) -> None:
+    async def _cancel(self, within_s: float) -> None:
         tasks = asyncio.all_tasks(self._loop) - {asyncio.current_task(self._loop)}
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks, timeout=2) if tasks else None
+        await asyncio.wait(tasks, timeout=within_s) if tasks else None
         self._closing = True
         self._loop.stop()
 

@@ -31,6 +31,7 @@ from pipulate.storage.jobs import JobRow
 T = TypeVar("T")
 _LOOK_EVERY_S: Final = 5.0
 _OPEN_S: Final = 5.0
+_LAST_WRITES_S: Final = 10.0  # What a job has said is written before its loop ends, on slow disks too.
 AT_ONCE: Final = 16
 """Most jobs at one time of those that have no limit of their own; the others wait here, in the order they came."""
 _log = get_logger()
@@ -104,7 +105,7 @@ class TransactJobs(StoredJobs):
     def _end(self, loop: Loop | None) -> None:
         self._working.close()
         if loop is not None:
-            loop.close()
+            loop.close(_LAST_WRITES_S)
 
     # On the engine's loop
 

@@ -219,7 +219,8 @@ class PluginHost:
             return
         self._memory.begin(file.path)
         task = Import(file, partial(load, read_class=self._read_class))
-        self._imports[file.path] = task
+        self._imports[file.path] = task  # First, so that nobody finds nothing under way once it is.
+        task.start()
         if task.wait(min(self._limit_s, _NEXT_AFTER_S)):
             self._take(file, task)
             return

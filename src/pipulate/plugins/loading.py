@@ -164,7 +164,7 @@ def _text_of(error: BaseException) -> str:
 
 
 class Import:
-    """A plugin file being run on a thread of its own, which can be looked at but not stopped."""
+    """A plugin file run on a thread of its own from `start` on, which can be looked at but not stopped."""
 
     def __init__(self, file: PluginFile, run: Callable[[PluginFile], Loaded] = load) -> None:
         self.file = file
@@ -174,6 +174,9 @@ class Import:
         self._callback: Callable[[Loaded], None] | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name=f"import {file.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
         self._thread.start()
 
     def wait(self, seconds: float) -> bool:
