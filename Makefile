@@ -5,6 +5,9 @@ ARGS ?=
 # What the apps in the box draw, export and print with, and what asks models that speak OpenAI's protocol. `make run EXTRAS=` leaves it out.
 EXTRAS := data llm pdf
 
+# Some machines forbid Python to keep what it has compiled; each start of a server would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run setup assets dev test check bench format lock docs-update wheel clean
 
 help: ## Show this list
@@ -23,10 +26,12 @@ dev: setup ## As setup, and what tests and checks need besides
 
 test: dev ## Everything that has to hold: lint, types, contracts, all tests
 	@sh scripts/services.sh
-	@$(MAKE) --no-print-directory check
-	@# Two processes more than there are cores: tests wait for servers, browsers and disks a third of their time.
-	@workers=$$(( $$(getconf _NPROCESSORS_ONLN) + 2 )); \
-	$(BIN)/python -m pytest -n "$$workers" --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@# Tests are compiled once, beside the checks, and not by each of the processes that run them.
+	@$(BIN)/python -m pytest --collect-only -q >/dev/null 2>&1 & \
+	$(MAKE) --no-print-directory check; checked=$$?; wait; exit $$checked
+	@# Three processes for each core: tests wait for servers, browsers and disks more than half of their time.
+	@workers=$$(( $$(getconf _NPROCESSORS_ONLN) * 3 )); \
+	$(BIN)/python -m pytest -n "$$workers" --maxprocesses 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: dev ## Lint, format, types, import contracts; seconds
 	@$(BIN)/ruff format --check --quiet .

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from pipulate.security.who import Who
 from tests.support.raw import stored
 from tests.support.site import Answer, Browser, running
 from tests.support.uploads import on_disk, uploaded
@@ -65,6 +66,7 @@ async def given(browser: Browser, name: str = "a.csv", content: bytes = CSV) -> 
     assert answer.status == 200, answer.text
     found = re.search(rf'href="(/-/runs/{run}/files/[^"?]+)"', answer.text)
     assert found, answer.text
+    await browser.application.site.engine.advance(run, Who("owner"))  # The next step has made its files.
     return run, found[1]
 
 
@@ -217,12 +219,10 @@ async def test_files_a_step_makes_are_part_of_its_value(browser: Browser) -> Non
 
 async def test_export_is_sent_in_pieces_and_comes_back_with_its_files(browser: Browser, tmp_path: Path) -> None:
     run, _ = await given(browser)
+    engine = browser.application.site.engine
     answer: Answer = await browser.get(f"/-/runs/{run}/export")
     assert int(answer.headers["content-length"]) == len(answer.body)
     (tmp_path / "run.zip").write_bytes(answer.body)
-    engine = browser.application.site.engine
-    from pipulate.security.who import Who
-
     copy = (await engine.take_in(tmp_path / "run.zip", "copy", Who("owner"))).row.id
     assert hashlib.sha256(CSV).hexdigest() in on_disk(browser.application, copy)
     assert on_disk(browser.application, copy) == on_disk(browser.application, run)
