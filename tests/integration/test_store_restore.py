@@ -88,7 +88,7 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scripts = Path(shutil.copytree(migrate.SCRIPTS, tmp_path / "migrations"))
     (scripts / "versions" / "0009_more.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        'revision, down_revision, branch_labels, depends_on = "0009", "0008", None, None\n'
+        'revision, down_revision, branch_labels, depends_on = "0010", "0009", None, None\n'
         'def upgrade():\n    op.add_column("runs", sa.Column("more", sa.Text, server_default="added"))\n'
     )
     for name in ("check_revision", "migrate_sqlite", "upgrade"):
