@@ -59,15 +59,22 @@ function isFollowing(view: HTMLElement): boolean {
 
 function follow(view: HTMLElement): void {
   view.scrollTop = Math.max(view.scrollTop, followed(view)); // Never back from what somebody reads further down.
+  placed = view.scrollTop;
+  follows = true;
 }
 
 export function toEnd(): void {
   const view = box();
-  if (view) view.scrollTop = view.scrollHeight;
+  if (view) {
+    view.scrollTop = view.scrollHeight;
+    placed = view.scrollTop;
+    follows = true;
+  }
   showBelow(false);
 }
 
 let follows = true;
+let placed = 0; // Where we scrolled to last: that we hear of that later says nothing of what the person wants.
 
 /** Who follows goes on doing so when the box gets smaller: a longer line about the model, a taller field, a keyboard. */
 const sized = new ResizeObserver(() => {
@@ -305,13 +312,12 @@ export function startTalk(): void {
   showBelow(false);
   showMood();
   dressAll();
-  follows = true;
   sized.disconnect();
   sized.observe(view);
   view.addEventListener("scroll", () => onScroll(view), { passive: true });
 }
 
 function onScroll(view: HTMLElement): void {
-  follows = isFollowing(view);
+  if (view.scrollTop !== placed) follows = isFollowing(view);
   if (isAtEnd(view)) showBelow(false);
 }

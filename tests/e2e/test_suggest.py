@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.assistant import Beside, beside, done
+from tests.e2e.assistant import Beside, beside, done, own
 from tests.e2e.test_access import findings
 from tests.support.ollama import MODEL, Turn, model
 
@@ -204,8 +204,3 @@ def test_button_comes_and_goes_with_the_model(browser: Browser, tmp_path: Path) 
         made.ollama.models.append(model(MODEL))
         page.request.post(f"{made.server.address}/-/assistant/look", headers=own(made))
         expect(button).to_be_visible()
-
-
-def own(talk: Beside) -> dict[str, str]:
-    """Return the headers that our own pages send."""
-    return {"HX-Request": "true", "Origin": talk.server.address, "Sec-Fetch-Site": "same-origin"}
