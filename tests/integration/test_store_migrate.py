@@ -64,7 +64,7 @@ def scripts(tmp_path: Path) -> Path:
 
 def add(scripts: Path, then: str) -> None:
     """Add a revision after the newest."""
-    (scripts / "versions" / "0009_more.py").write_text(MORE.format(then=then))
+    (scripts / "versions" / "0010_more.py").write_text(MORE.format(then=then))
 
 
 def tables(path: Path) -> set[str]:
@@ -190,7 +190,7 @@ def test_a_migration_goes_on_from_where_the_store_is(tmp_path: Path, scripts: Pa
     migrate_sqlite(path)
     add(scripts, "pass")
     assert migrate_sqlite(path, scripts=scripts)
-    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0009", True)
+    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0010", True)
     with pytest.raises(StoreNewerError):
         migrate_sqlite(path)
 
