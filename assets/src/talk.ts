@@ -22,6 +22,7 @@ export interface Growth {
 
 const NEAR_PX = 40;
 const ABOVE_PX = 8;
+const FENCE = /^\s*(```|~~~)/; // As in `ui.assistant.answers`.
 /** What of an answer was drawn as whole blocks, as the server sent it: scripts change what stands on the page. */
 const drawn = new WeakMap<Element, string>();
 let belowButton: HTMLButtonElement | undefined;
@@ -225,6 +226,7 @@ export function grow(frame: Growth): void {
       if (last instanceof Text) last.appendData(frame.text);
       else tail.append(frame.text);
     }
+    tail.classList.toggle("fence", FENCE.test(tail.textContent));
     think(answer, frame.thinking);
     answer.dataset["grown"] = `${frame.to}.${frame.thoughts ?? thoughts}`;
     return true;

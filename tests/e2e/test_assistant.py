@@ -373,3 +373,16 @@ def test_model_that_is_passed_on_names_who_gets_what_is_written(browser: Browser
         page.request.post(f"{made.server.address}/-/assistant/look", headers=own(made))
         expect(page.locator("#assistant .leaves")).to_contain_text("goes to the servers of Ollama.")
         expect(page.locator("#assistant .leaves")).not_to_contain_text("127.0.0.1")
+
+
+def test_code_looks_like_code_while_it_is_written(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Code", Turn("See:\n\n```python\nx = 1\ny = 2\n```\n\nThat is it", holds_at=2))
+    fence = answers(page).locator(".tail.fence")
+    expect(fence).to_contain_text("x =")
+    assert "monospace" in fence.evaluate("each => getComputedStyle(each).fontFamily")
+    page.reload()
+    expect(fence).to_contain_text("x =")
+    talk.ollama.go()
+    expect(done(page).locator(".code-box")).to_contain_text("y = 2")
+    expect(page.locator(".tail")).to_have_count(0)

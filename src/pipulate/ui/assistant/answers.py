@@ -61,11 +61,12 @@ def answer(
 
 
 def _growing(message: Message, so_far: SoFar) -> Html:
+    is_code = so_far.tail.lstrip().startswith(("```", "~~~"))
     return li(
         _shortened(message),
         _thinking(so_far.thinking, is_shown=bool(so_far.thinking)),
         div(so_far.blocks, class_="prose", dir="auto"),
-        div(so_far.tail, class_="text tail", dir="auto"),
+        div(so_far.tail, class_="text tail fence" if is_code else "text tail", dir="auto"),
         p("Writing", class_="help writing", role="status", aria_label="The model is writing"),
         class_="answer",
         aria_busy="true",
