@@ -356,6 +356,7 @@ def test_panel_says_that_what_is_written_leaves_this_machine(
         page.goto(f"{made.server.address}/hello")
         if look["viewport"]["width"] < 500:
             page.get_by_role("button", name="Assistant").click()
+        expect(page.locator("#assistant .model-name")).to_have_text("some-model")  # Not only while it is looked for.
         notice = page.locator("#assistant .leaves")
         expect(notice).to_have_text(
             f"Answers leave this machine. What you write and what the assistant sees goes to {away}."
