@@ -2,7 +2,7 @@
 
 import { byId, reasonOf } from "./page";
 import { tab } from "./tab";
-import { box, element, isAnswering, messages, replace, showModel, startTalk, takeBox, toEnd } from "./talk";
+import { box, element, isAnswering, messages, replace, showModel, startTalk, stay, takeBox, toEnd } from "./talk";
 
 const OWN = { "HX-Request": "true" };
 
@@ -26,9 +26,13 @@ async function send(form: HTMLFormElement, submitter: HTMLButtonElement | null):
   setBusy(form, false);
 }
 
+/** Not `disabled`: a button that is disabled loses the focus, and who works with keys starts again at the top. */
 function setBusy(form: HTMLFormElement, isBusy: boolean): void {
   form.toggleAttribute("data-busy", isBusy);
-  for (const each of form.querySelectorAll("button")) each.disabled = isBusy;
+  for (const each of form.querySelectorAll("button")) {
+    if (isBusy) each.setAttribute("aria-disabled", "true");
+    else each.removeAttribute("aria-disabled");
+  }
 }
 
 function complain(form: HTMLFormElement, words: string): void {
@@ -46,10 +50,20 @@ function complain(form: HTMLFormElement, words: string): void {
 function place(html: string): void {
   if (!html.trim()) return;
   const made = element(html);
-  if (made.id === "assistant-model") showModel(html);
+  if (made.id === "assistant-model") showModel(html) || sayUnchanged();
   else if (made.classList.contains("messages")) takeBox(html);
   else replace(document.querySelector(`#messages > [data-seq="${made.dataset["seq"]}"]`), made);
   if (made.classList.contains("call")) made.querySelector<HTMLElement>("summary, button")?.focus();
+}
+
+/** Who looked again and finds the same line has to know that somebody looked. */
+function sayUnchanged(): void {
+  const form = document.querySelector<HTMLElement>("#assistant form.look");
+  if (!form) return;
+  const line = form.querySelector<HTMLElement>("[role=status]") ?? form.appendChild(document.createElement("span"));
+  line.setAttribute("role", "status");
+  line.className = "help";
+  line.textContent = `Looked at ${new Date().toLocaleTimeString()}: nothing has changed.`;
 }
 
 function onSubmit(event: SubmitEvent): void {
@@ -57,7 +71,11 @@ function onSubmit(event: SubmitEvent): void {
   if (form.dataset["note"] !== undefined) toEnd(); // Who writes wants to see what comes of it.
   if (form.dataset["asks"] === undefined) return;
   event.preventDefault();
-  form.closest<HTMLDetailsElement>("details[data-menu]")?.removeAttribute("open");
+  if (form.dataset["busy"] !== undefined) return; // It is on its way already.
+  const menu = form.closest<HTMLDetailsElement>("details[data-menu]");
+  if (form.classList.contains("retry") || form.closest("#assistant .panel-head")) stay(); // Their buttons vanish.
+  else menu?.querySelector("summary")?.focus({ preventScroll: true });
+  menu?.removeAttribute("open");
   void send(form, event.submitter as HTMLButtonElement | null);
 }
 

@@ -5,6 +5,7 @@ import { changed, startChanges } from "./changes";
 import { drop } from "./drafts";
 import { type JobChange, type Part, type Progress, refillLive, showJob, showLive, showProgress, topics } from "./moving";
 import { byId, currentRun, dismiss, notify } from "./page";
+import { followSuggestion, startSuggestions } from "./suggests";
 import { tab } from "./tab";
 import { append, change, type Growth, grow, has, type Item, showModel } from "./talk";
 
@@ -110,6 +111,7 @@ function take(frame: Frame): void {
   if (frame.type === "changed") change(frame.change, frame.items);
   if (frame.type === "cleared") cleared(frame.change, frame.upto);
   if (frame.type === "model") showModel(frame.html);
+  if (["messages", "changed", "model"].includes(frame.type)) followSuggestion();
   if (frame.type === "run") changed(frame.run, frame.version, frame.tab);
   if (frame.type === "progress") showProgress(frame);
   if (frame.type === "live") showLive(frame);
@@ -128,6 +130,7 @@ function cleared(number: number, upto: number): void {
 }
 
 export function startLive(): void {
+  startSuggestions();
   if (!byId("messages")) return;
   startAssistant();
   startChanges();

@@ -21,6 +21,8 @@ export interface Growth {
 }
 
 const NEAR_PX = 40;
+const ABOVE_PX = 8;
+const FENCE = /^\s*(```|~~~)/; // As in `ui.assistant.answers`.
 /** What of an answer was drawn as whole blocks, as the server sent it: scripts change what stands on the page. */
 const drawn = new WeakMap<Element, string>();
 let belowButton: HTMLButtonElement | undefined;
@@ -43,11 +45,43 @@ function isAtEnd(view: HTMLElement): boolean {
   return view.scrollHeight - view.scrollTop - view.clientHeight < NEAR_PX;
 }
 
+/** Where who follows the conversation is: at its end, but not past a card that asks, which is read from its top. */
+function followed(view: HTMLElement): number {
+  const end = view.scrollHeight - view.clientHeight;
+  const card = view.querySelector<HTMLElement>("#messages > .call.asks");
+  if (!card) return end;
+  const top = card.getBoundingClientRect().top - view.getBoundingClientRect().top + view.scrollTop;
+  return Math.min(end, top - ABOVE_PX);
+}
+
+function isFollowing(view: HTMLElement): boolean {
+  return followed(view) - view.scrollTop < NEAR_PX;
+}
+
+function follow(view: HTMLElement): void {
+  view.scrollTop = Math.max(view.scrollTop, followed(view)); // Never back from what somebody reads further down.
+  placed = view.scrollTop;
+  follows = true;
+}
+
 export function toEnd(): void {
   const view = box();
-  if (view) view.scrollTop = view.scrollHeight;
+  if (view) {
+    view.scrollTop = view.scrollHeight;
+    placed = view.scrollTop;
+    follows = true;
+  }
   showBelow(false);
 }
+
+let follows = true;
+let placed = 0; // Where we scrolled to last: that we hear of that later says nothing of what the person wants.
+
+/** Who follows goes on doing so when the box gets smaller: a longer line about the model, a taller field, a keyboard. */
+const sized = new ResizeObserver(() => {
+  const view = box();
+  if (view && follows) follow(view);
+});
 
 function showBelow(isShown: boolean): void {
   const view = box();
@@ -66,10 +100,11 @@ function showBelow(isShown: boolean): void {
 /** Change the conversation; who reads its end stays there, who reads elsewhere is not moved and is told. */
 function keepingPlace(change: () => boolean): void {
   const view = box();
-  const wasAtEnd = view === null || isAtEnd(view);
+  const wasFollowing = view !== null && isFollowing(view);
   const isNew = change();
-  if (wasAtEnd) toEnd();
-  else if (isNew && view && !isAtEnd(view)) showBelow(true);
+  if (view && wasFollowing) follow(view);
+  if (view && isAtEnd(view)) showBelow(false);
+  else if (isNew) showBelow(true);
   dressAll();
   showMood();
 }
@@ -191,6 +226,7 @@ export function grow(frame: Growth): void {
       if (last instanceof Text) last.appendData(frame.text);
       else tail.append(frame.text);
     }
+    tail.classList.toggle("fence", FENCE.test(tail.textContent));
     think(answer, frame.thinking);
     answer.dataset["grown"] = `${frame.to}.${frame.thoughts ?? thoughts}`;
     return true;
@@ -215,7 +251,14 @@ export function showMood(): void {
   if (!stop) return;
   const writes = document.querySelector("#messages > .answer[data-open], #messages > .call[data-state=running]");
   const waits = document.querySelector("#messages > .note[data-state=open]");
+  const hadFocus = stop.contains(document.activeElement);
   stop.hidden = !writes && (!waits || document.querySelector("#messages > .call.asks") !== null);
+  if (hadFocus && stop.hidden) stay();
+}
+
+/** Let who pressed a button that is gone now go on from the conversation, and not from the top of the page. */
+export function stay(): void {
+  box()?.focus({ preventScroll: true });
 }
 
 export function isAnswering(): boolean {
@@ -235,32 +278,48 @@ export function has(): Record<string, string> {
   return found;
 }
 
-/** Say which model it is now, and what happens to what is written. */
-export function showModel(html: string): void {
+/** Say which model it is now, and what happens to what is written; tell whether that is news. */
+export function showModel(html: string): boolean {
   const made = element(html);
-  byId("assistant-model")?.replaceWith(made);
+  const old = byId("assistant-model");
+  if (old?.dataset["digest"] === made.dataset["digest"]) return false;
+  const hadFocus = old?.contains(document.activeElement) ?? false;
+  old?.replaceWith(made);
   const asks = made.dataset["asks"] !== undefined;
   const form = document.querySelector<HTMLFormElement>("#assistant form[data-note]");
   const field = form?.querySelector("textarea");
   const send = form?.querySelector(".send");
-  if (!field || !send) return;
+  if (!field || !send) return true;
+  if (hadFocus) (made.querySelector<HTMLElement>("summary, button") ?? field).focus({ preventScroll: true });
   send.textContent = asks ? "Send" : "Add note";
   field.placeholder = asks ? "Ask, or write a note" : "Write a note";
   field.setAttribute("aria-label", asks ? "Message" : "Note");
+  return true;
 }
 
 /** Show another conversation's messages, or the same one's anew. */
 export function takeBox(html: string): void {
-  box()?.replaceWith(element(html));
+  const old = box();
+  const hadFocus = old?.contains(document.activeElement) ?? false;
+  old?.replaceWith(element(html));
   startTalk();
+  if (hadFocus) (document.querySelector<HTMLElement>("#assistant .cleared button") ?? box())?.focus();
 }
 
 export function startTalk(): void {
   const view = box();
   if (!view) return;
   for (const each of document.querySelectorAll("#messages > .answer[data-open]")) remember(each as HTMLElement);
-  toEnd();
+  follow(view);
+  showBelow(false);
   showMood();
   dressAll();
-  view.addEventListener("scroll", () => isAtEnd(view) && showBelow(false), { passive: true });
+  sized.disconnect();
+  sized.observe(view);
+  view.addEventListener("scroll", () => onScroll(view), { passive: true });
+}
+
+function onScroll(view: HTMLElement): void {
+  if (view.scrollTop !== placed) follows = isFollowing(view);
+  if (isAtEnd(view)) showBelow(false);
 }

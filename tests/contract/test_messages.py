@@ -193,6 +193,22 @@ def test_what_was_cleared_away_comes_back_as_it_was(store: Store) -> None:
     assert [each.text for each in store.db.read_now(messages.after, "talk", 0)] == ["a", "b", "c"]
 
 
+def test_what_a_clear_hid_is_told_apart_from_what_an_earlier_one_did(store: Store) -> None:
+    def clear(upto: int) -> int:
+        store.db.write_now(messages.clear, "talk", upto)
+        return store.db.read_now(messages.before_clear, "talk")
+
+    for text in "abc":
+        say(store, "talk", text)
+    assert store.db.read_now(messages.before_clear, "talk") == 0
+    assert clear(1) == 0
+    assert clear(3) == 1
+    assert clear(3) == 1  # There was nothing more to hide.
+    assert clear(1) == 1
+    assert store.db.read_now(messages.numbers, "talk")[2] == 1
+    assert store.db.read_now(messages.before_clear, "none") == 0
+
+
 def test_a_search_finds_messages_with_every_word_as_people_write_them(store: Store) -> None:
     for text in ("Über Größe", "über alles", "100%", "100 of 100"):
         say(store, "talk", text)

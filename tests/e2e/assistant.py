@@ -78,3 +78,8 @@ def fills(name: str, version: int = 1) -> Turn:
     """Return the turn of a model that wants to fill in the first step of Hello."""
     given = {"step": "name", "values": {"name": name}, "version": version}
     return Turn("I fill this in.", calls=[("submit_step", given)])
+
+
+def own(talk: Beside) -> dict[str, str]:
+    """Return the headers that our own pages send."""
+    return {"HX-Request": "true", "Origin": talk.server.address, "Sec-Fetch-Site": "same-origin"}

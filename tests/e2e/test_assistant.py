@@ -6,19 +6,30 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, WebSocketRoute, expect
 
-from tests.e2e.assistant import Beside, answers, beside, done
+from tests.e2e.assistant import Beside, answers, beside, done, own
 from tests.e2e.conftest import until
-from tests.support.ollama import Turn
+from tests.e2e.test_access import findings
+from tests.support.ollama import Ollama, Turn, model
 
 LONG = (
     "One two three.\n\n## Part\n\n"
     + "Four five six 🙂 seven. " * 40
     + "\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nThe end."
 )
+AT_END = (
+    "(() => { const m = document.querySelector('.messages');"
+    " return m.scrollHeight - m.scrollTop - m.clientHeight < 5 })()"
+)
+LOOKS = [
+    {"viewport": {"width": width, "height": 780}, "color_scheme": theme}
+    for width in (1280, 390)
+    for theme in ("light", "dark")
+]
 
 
 @pytest.fixture(scope="module")
@@ -136,11 +147,7 @@ def test_who_reads_further_up_is_not_moved_and_is_told_of_new_words(comes: str, 
     assert page.evaluate("document.querySelector('.messages').scrollTop") == 40
     page.get_by_role("button", name="New words below").click()
     expect(page.get_by_role("button", name="New words below")).to_be_hidden()
-    until(
-        page,
-        "(() => { const m = document.querySelector('.messages');"
-        " return m.scrollHeight - m.scrollTop - m.clientHeight < 5 })()",
-    )
+    until(page, AT_END)
 
 
 def without_growth(socket: WebSocketRoute) -> None:
@@ -232,3 +239,151 @@ def test_everything_is_reached_with_the_keyboard_alone(talk: Beside) -> None:
     talk.ollama.script(Turn("Heard again."))
     page.keyboard.press("Enter")
     done(page, 2)
+
+
+def test_blocks_of_a_growing_answer_are_wrapped_as_those_of_a_whole_one(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(
+        page,
+        "Long",
+        Turn("Many words that go on and on. " * 9 + "\n\n- " + "a point " * 30 + "\n\nThe end", holds_at=116),
+    )
+    block = answers(page).locator(".prose p").first
+    expect(block).to_contain_text("go on and on.")
+    height = block.evaluate("each => each.clientHeight")
+    assert block.evaluate("each => each.scrollWidth <= each.clientWidth")
+    talk.ollama.go()
+    done(page)
+    assert block.evaluate("each => each.clientHeight") == height
+
+
+def test_undo_brings_back_what_the_last_clear_hid_and_nothing_of_an_earlier_one(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    undo = page.locator(".cleared").get_by_role("button", name="Undo")
+
+    def clear() -> None:
+        page.locator("#assistant .panel-head summary").click()
+        page.get_by_role("button", name="Clear this conversation").click()
+        expect(undo).to_be_visible()
+        expect(page.locator("#messages > li")).to_have_count(0)
+
+    for number, text in enumerate(("first", "second")):
+        talk.ask(page, text, Turn(f"The {text} answer."))
+        expect(done(page)).to_contain_text(f"The {text} answer.")
+        clear()
+        if number:
+            clear()  # Of what is empty already: there is nothing more to hide.
+    for way in ("at once", "after a reload"):
+        if way == "after a reload":
+            clear()
+            page.reload()
+        undo.click()
+        expect(done(page)).to_contain_text("The second answer.")
+        expect(page.locator("#messages")).not_to_contain_text("first")
+        expect(undo).to_have_count(0)
+
+
+def test_focus_stays_in_the_conversation_whatever_a_key_does(talk: Beside) -> None:
+    talk.ollama.models.append(model("other:1b"))
+    page = talk.start(talk.person())
+    box = page.locator("#assistant .messages")
+
+    def press(name: str) -> None:
+        page.get_by_role("button", name=name).focus()
+        page.keyboard.press("Enter")
+
+    talk.ask(page, "Say it", Turn("Said."), Turn("Said again and again", holds_at=2))
+    done(page)
+    press("Retry")
+    expect(box).to_be_focused()
+    press("Stop")
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+    expect(box).to_be_focused()
+    page.locator("#assistant .panel-head summary").press("Enter")
+    press("Clear this conversation")
+    expect(page.get_by_role("button", name="Undo")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(box).to_be_focused()
+    page.request.post(f"{talk.server.address}/-/assistant/look", headers=own(talk))
+    page.locator("#assistant-model summary").press("Enter")
+    press("other:1b")
+    expect(page.locator("#assistant-model summary")).to_have_text("other:1b")
+    expect(page.locator("#assistant-model summary")).to_be_focused()
+    talk.ollama.models.pop()
+    page.request.post(f"{talk.server.address}/-/assistant/look", headers=own(talk))
+    expect(page.locator("#assistant-model")).to_contain_text("not there any more")
+
+
+def test_end_stays_in_sight_when_the_box_gets_smaller(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Long", Turn("word\n\n" * 60))
+    done(page)
+    page.set_viewport_size({"width": 1280, "height": 500})
+    until(page, AT_END)
+    page.evaluate("document.querySelector('.messages').scrollTop = 40")
+    until(page, "document.querySelector('.messages').scrollTop === 40")
+    page.set_viewport_size({"width": 1280, "height": 420})
+    until(page, "innerHeight === 420")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.evaluate("document.querySelector('.messages').scrollTop") == 40
+
+
+def test_panel_says_how_to_get_a_model_and_that_somebody_looked(browser: Browser, tmp_path: Path) -> None:
+    with Ollama() as gone:
+        nobody = gone.url
+    with beside(tmp_path, browser, PIPULATE_MODEL_URL=nobody) as made:
+        page = made.person().start("hello")
+        expect(page.locator("#assistant-model")).to_contain_text("No language model answers")
+        page.get_by_text("How to get one").click()
+        expect(page.locator(".first-steps")).to_contain_text("ollama pull")
+        page.get_by_role("button", name="Look again").press("Enter")
+        expect(page.locator("form.look [role=status]")).to_contain_text("nothing has changed")
+        expect(page.get_by_role("button", name="Look again")).to_be_focused()
+        expect(page.locator(".first-steps li").first).to_be_visible()
+        page.locator("#assistant textarea").fill("A note")
+        page.keyboard.press("Enter")
+        expect(page.locator("#messages .note")).to_contain_text("A note")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_panel_says_that_what_is_written_leaves_this_machine(
+    look: dict[str, Any], browser: Browser, tmp_path: Path
+) -> None:
+    away = "http://10.0.0.9:1/v1"
+    env = {"PIPULATE_MODEL_SERVER": "openai", "PIPULATE_MODEL_URL": away, "PIPULATE_MODEL": "some-model"}
+    with beside(tmp_path, browser, **env) as made:
+        page = made.person(**look).page
+        page.goto(f"{made.server.address}/hello")
+        if look["viewport"]["width"] < 500:
+            page.get_by_role("button", name="Assistant").click()
+        expect(page.locator("#assistant .model-name")).to_have_text("some-model")  # Not only while it is looked for.
+        notice = page.locator("#assistant .leaves")
+        expect(notice).to_have_text(
+            f"Answers leave this machine. What you write and what the assistant sees goes to {away}."
+        )
+        expect(notice).to_be_in_viewport(ratio=1)
+        expect(page.locator("#assistant .send")).to_have_text("Send")
+        assert findings(page) == []
+
+
+def test_model_that_is_passed_on_names_who_gets_what_is_written(browser: Browser, tmp_path: Path) -> None:
+    with beside(tmp_path, browser, PIPULATE_MODEL_REMOTE="yes") as made:
+        made.ollama.models[:] = [model("huge-cloud", remote_host="https://ollama.com")]
+        page = made.person().page
+        page.goto(f"{made.server.address}/hello")
+        page.request.post(f"{made.server.address}/-/assistant/look", headers=own(made))
+        expect(page.locator("#assistant .leaves")).to_contain_text("goes to the servers of Ollama.")
+        expect(page.locator("#assistant .leaves")).not_to_contain_text("127.0.0.1")
+
+
+def test_code_looks_like_code_while_it_is_written(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Code", Turn("See:\n\n```python\nx = 1\ny = 2\n```\n\nThat is it", holds_at=2))
+    fence = answers(page).locator(".tail.fence")
+    expect(fence).to_contain_text("x =")
+    assert "monospace" in fence.evaluate("each => getComputedStyle(each).fontFamily")
+    page.reload()
+    expect(fence).to_contain_text("x =")
+    talk.ollama.go()
+    expect(done(page).locator(".code-box")).to_contain_text("y = 2")
+    expect(page.locator(".tail")).to_have_count(0)

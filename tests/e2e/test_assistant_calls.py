@@ -193,3 +193,40 @@ def test_another_model_is_chosen_and_stays_so(browser: Browser, tmp_path: Path) 
         expect(done(page)).to_contain_text("other:1b")
         page.reload()
         expect(page.locator("#assistant-model summary")).to_contain_text("other:1b")
+
+
+def test_answer_that_only_asks_for_an_action_is_not_said_to_be_empty(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Fill it in", silent("Ada"), Turn("Done."))
+    card(page)
+    expect(page.locator("#messages")).not_to_contain_text("The model said nothing.")
+    page.reload()
+    card(page).get_by_role("button", name="Allow", exact=True).click()
+    done(page, 2)
+    expect(page.locator("#messages")).not_to_contain_text("The model said nothing.")
+
+
+@pytest.mark.parametrize("decision", ["Allow", "Deny"])
+def test_who_decides_with_keys_goes_on_from_what_was_decided(decision: str, talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Fill it in", fills("Ada"), Turn("Well."))
+    card(page).get_by_role("button", name=decision, exact=True).press("Enter")
+    done(page, 2)
+    expect(page.locator("#messages > .call summary").first).to_be_focused()
+
+
+def test_of_several_cards_the_first_is_read_from_its_top(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    made = [("create_record", {"table": "tasks", "values": {"title": f"Task {number}"}}) for number in range(4)]
+    talk.ask(page, "Four tasks", Turn("", calls=made), Turn("Made."))
+    asked = page.locator("#messages > .call.asks")
+    for left in range(4, 0, -1):
+        expect(asked).to_have_count(left)
+        expect(asked.first.locator("h3")).to_be_in_viewport(ratio=1)
+        asked.first.get_by_role("button", name="Allow", exact=True).press("Enter")
+    expect(done(page, 2)).to_contain_text("Made.")
+
+
+def silent(name: str) -> Turn:
+    """Return what `fills` does, from a model that says no word."""
+    return Turn("", calls=fills(name).calls)

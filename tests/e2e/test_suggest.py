@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.assistant import Beside, beside, done
+from tests.e2e.assistant import Beside, beside, done, own
 from tests.e2e.test_access import findings
-from tests.support.ollama import Turn
+from tests.support.ollama import MODEL, Turn, model
 
 APP = '''"""Letters: reply to one."""
 
@@ -169,3 +169,38 @@ def test_button_and_card_are_there_on_a_phone(talk: Beside, theme: str) -> None:
     button.click()
     expect(page.locator("#step-reply .suggests")).to_contain_text("The assistant is at it")
     seen(page, f"phone-{theme}-after")
+
+
+def test_line_below_the_form_follows_what_the_model_does(talk: Beside) -> None:
+    page = reply(talk)
+    line, button = page.locator("#step-reply .suggests"), page.get_by_role("button", name="Suggest with the assistant")
+    page.get_by_label("Subject").fill("My own words")
+    talk.ollama.script(Turn(json.dumps(GOOD), holds_at=1), Turn(json.dumps(GOOD), holds_at=1))
+    button.click()
+    expect(line).to_contain_text("The assistant is at it")
+    page.get_by_role("button", name="Stop").click()
+    expect(button).to_be_visible()
+    button.click()
+    expect(line).to_contain_text("The assistant is at it")
+    page.reload()
+    expect(line).to_contain_text("The assistant is at it")
+    talk.ollama.go()
+    expect(line).to_contain_text("look at them in the panel")
+    card(page).get_by_role("button", name="Deny").click()
+    expect(button).to_be_visible()
+    expect(page.get_by_label("Subject")).to_have_value("My own words")
+
+
+def test_button_comes_and_goes_with_the_model(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "letters.py").write_text(APP)
+    with beside(tmp_path, browser) as made:
+        page = reply(made)
+        button = page.get_by_role("button", name="Suggest with the assistant")
+        expect(button).to_be_visible()
+        made.ollama.models.clear()
+        page.request.post(f"{made.server.address}/-/assistant/look", headers=own(made))
+        expect(button).to_have_count(0)
+        made.ollama.models.append(model(MODEL))
+        page.request.post(f"{made.server.address}/-/assistant/look", headers=own(made))
+        expect(button).to_be_visible()

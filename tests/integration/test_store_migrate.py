@@ -39,7 +39,7 @@ MORE = '''
 import sys
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0009", "0008", None, None
+revision, down_revision, branch_labels, depends_on = "0010", "0009", None, None
 def upgrade():
     op.create_table("half_done", sa.Column("id", sa.Text, primary_key=True))
     op.execute("INSERT INTO conversations (id, last) VALUES ('half', 0)")
@@ -64,7 +64,7 @@ def scripts(tmp_path: Path) -> Path:
 
 def add(scripts: Path, then: str) -> None:
     """Add a revision after the newest."""
-    (scripts / "versions" / "0009_more.py").write_text(MORE.format(then=then))
+    (scripts / "versions" / "0010_more.py").write_text(MORE.format(then=then))
 
 
 def tables(path: Path) -> set[str]:
@@ -190,7 +190,7 @@ def test_a_migration_goes_on_from_where_the_store_is(tmp_path: Path, scripts: Pa
     migrate_sqlite(path)
     add(scripts, "pass")
     assert migrate_sqlite(path, scripts=scripts)
-    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0009", True)
+    assert (sqlite_revision(path), "half_done" in tables(path)) == ("0010", True)
     with pytest.raises(StoreNewerError):
         migrate_sqlite(path)
 
@@ -314,8 +314,8 @@ def test_two_programs_that_migrate_at_the_same_moment_do_it_once(url: str) -> No
 
 def test_what_has_to_be_done_is_told_by_the_revision(scripts: Path) -> None:
     add(scripts, "pass")
-    known = (None, "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
-    assert [check_revision(found, scripts) for found in known] == [True] * 9 + [False]
-    for unknown in ("0010", "", "default"):
+    known = (None, "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+    assert [check_revision(found, scripts) for found in known] == [True] * 10 + [False]
+    for unknown in ("0011", "", "default"):
         with pytest.raises(StoreNewerError):
             check_revision(unknown, scripts)

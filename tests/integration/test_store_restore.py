@@ -86,9 +86,9 @@ def keys(layout: Layout) -> list[str]:
 def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make this a program with one migration more than the one that made the backup."""
     scripts = Path(shutil.copytree(migrate.SCRIPTS, tmp_path / "migrations"))
-    (scripts / "versions" / "0009_more.py").write_text(
+    (scripts / "versions" / "0010_more.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        'revision, down_revision, branch_labels, depends_on = "0009", "0008", None, None\n'
+        'revision, down_revision, branch_labels, depends_on = "0010", "0009", None, None\n'
         'def upgrade():\n    op.add_column("runs", sa.Column("more", sa.Text, server_default="added"))\n'
     )
     for name in ("check_revision", "migrate_sqlite", "upgrade"):
@@ -202,7 +202,7 @@ def test_a_backup_of_an_older_program_is_brought_up_to_date(archive: Archive, tm
     layout = Layout(tmp_path / "data")
     restore_sqlite(layout, archive, CLOCK)
     with reading_sqlite(layout.database) as (source, tx):
-        assert source.revision == "0009"
+        assert source.revision == "0010"
         assert tx.all("SELECT key, more FROM runs") == [("from the backup", "added")]
 
 

@@ -6,7 +6,7 @@ A row is never removed while its conversation is there, so the rows are the reco
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pipulate.storage import messages
@@ -133,6 +133,16 @@ def between(tx: Transaction, conversation: str, first: int, last: int) -> dict[s
         conversation=conversation, first=first, last=last,
     )  # fmt: skip
     return {row[0]: _row(row) for row in rows}
+
+
+def asked_by(tx: Transaction, conversation: str, answers: Sequence[int]) -> list[CallRow]:
+    """Return the calls that some answers asked for; `answers` are the numbers of their messages."""
+    named = {f"a{index}": seq for index, seq in enumerate(answers)}
+    rows = tx.all(
+        f"{_ALL} WHERE conversation = :conversation AND answer IN ({', '.join(f':{name}' for name in named)})",
+        conversation=conversation, **named,
+    )  # fmt: skip
+    return [_row(row) for row in rows]
 
 
 def grants(tx: Transaction, conversation: str) -> dict[str, CallRow]:

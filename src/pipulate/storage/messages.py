@@ -191,12 +191,22 @@ def numbers(tx: Transaction, conversation: str) -> tuple[int, int, int]:
 def clear(tx: Transaction, conversation: str, upto: int) -> int:
     """Show messages from the one after `upto` on only, and give a model no others; 0 shows all again.
 
+    Where that hides more than before, `before_clear` is what was hidden until now.
+
     Returns the number of the change, by which pages learn of it; 0 where there is no conversation.
     """
     row = tx.one(
-        "UPDATE conversations SET cleared = :upto, changes = changes + 1 WHERE id = :id RETURNING changes",
+        "UPDATE conversations SET cleared = :upto, changes = changes + 1,"
+        " cleared_before = CASE WHEN :upto > cleared THEN cleared ELSE cleared_before END"
+        " WHERE id = :id RETURNING changes",
         upto=upto, id=conversation,
     )  # fmt: skip
+    return int(row[0]) if row is not None else 0
+
+
+def before_clear(tx: Transaction, conversation: str) -> int:
+    """Return the number of the last message that was cleared away already when the newest clear hid what followed."""
+    row = tx.one("SELECT cleared_before FROM conversations WHERE id = :id", id=conversation)
     return int(row[0]) if row is not None else 0
 
 

@@ -14,7 +14,7 @@ from pipulate._log import get_logger
 from pipulate.errors import StorageError, StoreDamagedError, StoreNewerError
 from pipulate.storage.sqlite import open_read_only
 
-REVISION = "0008"
+REVISION = "0009"
 """The revision this program works on: the newest file of `migrations/versions`."""
 
 SCRIPTS = Path(str(resources.files("pipulate.storage") / "migrations"))

@@ -1,4 +1,7 @@
-"""The button that has the assistant suggest what a form is filled in with."""
+"""The button that has the assistant suggest what a form is filled in with, and what it says meanwhile.
+
+It stands in one element, which our script renews from its address when something happens in the conversation.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,45 @@ from typing import Literal
 
 from pipulate.ui.html import Html, button, form, p
 
-Suggesting = Literal["none", "offered", "suggested"]
-"""Whether a language model can fill in a form, has suggested something that waits in the panel, or neither."""
+Suggesting = Literal["none", "away", "offered", "working", "suggested"]
+"""Whether a language model fills in a form: never, not now because there is none, if it is asked to, is at it, or has
+suggested something that waits in the panel."""
+
+_WORDS = {
+    "away": "",
+    "working": "The assistant is at it: the panel shows what it suggests.",
+    "suggested": "The assistant suggests values: look at them in the panel.",
+}
 
 
 def with_model(state: Suggesting, address: str) -> Html | None:
-    """Return the button, or where to look for what was suggested; `address` takes what the button sends."""
+    """Return the button, or how far it is; `address` takes what the button sends."""
     if state == "none":
         return None
-    if state == "suggested":
-        return line("The assistant suggests values: look at them in the panel.")
+    if state != "offered":
+        return _line(_WORDS[state], state, address, class_="suggests help")
     return form(
         button("Suggest with the assistant", class_="quiet"),
         method="post",
         action=address,
         class_="suggests",
+        data_suggests=told_at(address),
+        data_state=state,
         hx_post=address,
         hx_swap="outerHTML",
         hx_sync="this:drop",
     )
 
 
-def line(words: str, *, is_problem: bool = False) -> Html:
-    """Return what stands in the place of that button once it was pressed."""
-    return p(words, class_="suggests problem" if is_problem else "suggests help", role="status")
+def not_asked(words: str, address: str) -> Html:
+    """Return what stands in the place of the button where the model could not be asked."""
+    return _line(words, "problem", address, class_="suggests problem")
+
+
+def told_at(address: str) -> str:
+    """Return the address that tells how far it is; `address` takes what the button sends."""
+    return f"{address}ing"
+
+
+def _line(words: str, state: str, address: str, class_: str) -> Html:
+    return p(words, class_=class_, role="status", hidden=not words, data_suggests=told_at(address), data_state=state)

@@ -31,11 +31,12 @@ from pipulate.fields import labels
 from pipulate.forms.sending import Offers, asks_for_files, started_with
 from pipulate.ui.conflict import Conflict, conflict_section
 from pipulate.ui.forms import open_texts, texts_of
+from pipulate.ui.html import join
 from pipulate.ui.job import news
-from pipulate.ui.suggesting import line
+from pipulate.ui.suggesting import not_asked, with_model
 from pipulate.web.errors import status_of
 from pipulate.web.explicit_run import class_style_job, order
-from pipulate.web.runpage import WAIT_S, asked_again, described, elsewhere, gone_on, refreshed, whole
+from pipulate.web.runpage import WAIT_S, asked_again, described, elsewhere, gone_on, refreshed, suggesting_now, whole
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows.definition import Step
 from pipulate.workflows.uploads import offered
@@ -73,11 +74,19 @@ async def suggest(visit: Visit) -> Response:
         )
     except (ModelMissingError, BadNameError) as error:
         if visit.is_htmx:
-            return part(line(str(error), is_problem=True), status_of(error))
+            return part(not_asked(str(error), visit.request.url.path), status_of(error))
         return await refreshed(visit, view, notice=str(error), status=status_of(error))
     if visit.is_htmx:
-        return part(line("The assistant is at it: the panel shows what it suggests."))
+        return part(with_model("working", visit.request.url.path) or join())
     return await refreshed(visit, view)
+
+
+async def suggesting(visit: Visit) -> Response:
+    """Return how far a suggestion for a step is, for a page that shows its form."""
+    run, name = _named(visit)
+    view = await visit.site.engine.view(run, visit.who)
+    state = await suggesting_now(visit, view, installed(view)[name])
+    return part(with_model(state, visit.request.url.path.removesuffix("ing")) or join())
 
 
 async def skip(visit: Visit) -> Response:

@@ -13,7 +13,7 @@ from pipulate.security.who import Who
 from pipulate.storage import calls, messages
 from pipulate.storage.calls import CallRow
 from pipulate.storage.database import Database, Transaction
-from pipulate.storage.messages import CALL, Message, is_outside
+from pipulate.storage.messages import ANSWER, CALL, DONE, Message, is_outside
 from pipulate.tools.action import Action, Difference, Doing
 from pipulate.tools.registry import Registry, checked, schema
 from pipulate.ui.assistant.arguments import asked
@@ -28,12 +28,21 @@ _log = get_logger()
 async def cards_of(
     db: Database, registry: Registry, conversation: str, who: Who, shown: Sequence[Message]
 ) -> Mapping[str, Card]:
-    """Return the cards of those messages that are calls, by the id of the call."""
+    """Return the cards of those messages that are calls, by the id of the call.
+
+    Of those that are answers without a word, what they asked for is there too, as what it was called alone.
+    """
     numbers = [each.seq for each in shown if each.role == CALL]
-    if not numbers:
-        return {}
-    rows = await db.read(calls.between, conversation, min(numbers), max(numbers))
-    return {row.id: await card(db, registry, row, who) for row in rows.values()}
+    rows = await db.read(calls.between, conversation, min(numbers), max(numbers)) if numbers else {}
+    cards = {row.id: await card(db, registry, row, who) for row in rows.values()}
+    explained = {row.answer for row in rows.values()}
+    silent = [each.seq for each in shown if _is_silent(each) and each.seq not in explained]
+    asked_for = await db.read(calls.asked_by, conversation, silent) if silent else []
+    return {row.id: Card(row, row.action) for row in asked_for} | cards
+
+
+def _is_silent(message: Message) -> bool:
+    return message.role == ANSWER and message.state == DONE and not message.text
 
 
 async def card(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -82,20 +80,21 @@ async def show(visit: Visit) -> Response:
 async def clear(visit: Visit) -> Response:
     """Clear a conversation: nothing of it is shown any more, nor given to a model. It can be undone."""
     conversation = await conversation_of(visit)
-    return await _anew(visit, conversation, await visit.site.assistant.clear(conversation, visit.who))
+    await visit.site.assistant.clear(conversation, visit.who)
+    return await _anew(visit, conversation)
 
 
 async def unclear(visit: Visit) -> Response:
-    """Show again what was cleared."""
+    """Show again what the newest clear hid, and not what an earlier one did."""
     conversation = await conversation_of(visit)
     await _conversations(visit).unclear(conversation, visit.who.actor, await visit.number("upto"))
     return await _anew(visit, conversation)
 
 
-async def _anew(visit: Visit, conversation: str, before: int = 0) -> Response:
+async def _anew(visit: Visit, conversation: str) -> Response:
     if not visit.is_htmx:
         return RedirectResponse(visit.back(), 303)
-    talk = replace(await shown(visit, conversation), before_clear=before)
+    talk = await shown(visit, conversation)
     return part(thread(talk, visit.who.actor, visit.now))
 
 

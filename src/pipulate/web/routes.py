@@ -113,6 +113,7 @@ ADDRESSES = (
     Address(_STEP, ("POST",), actions.submit, "action"),
     Address(_STEP + "/skip", ("POST",), actions.skip, "action"),
     Address(_STEP + "/suggest", ("POST",), actions.suggest, "action"),
+    Address(_STEP + "/suggesting", ("GET",), actions.suggesting, "part"),
     Address(_STEP + "/run", ("POST",), actions.run_step, "action"),
     Address(_STEP + "/stop", ("POST",), actions.stop, "action"),
     Address(_STEP + "/job", ("GET",), actions.job, "part"),

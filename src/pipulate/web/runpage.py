@@ -11,10 +11,12 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 
 from pipulate._ids import new_id
+from pipulate.actions.proposing import STEP
+from pipulate.chat.turn import WANTED
 from pipulate.errors import StepFailedError
 from pipulate.fields import leaves
 from pipulate.forms.sending import Offers, started_with
-from pipulate.storage import calls, profiles
+from pipulate.storage import calls, messages, profiles
 from pipulate.storage.ledger import RunRow
 from pipulate.ui.forms import again, texts_of
 from pipulate.ui.html import Html, join
@@ -89,18 +91,21 @@ async def _opened(visit: Visit, view: RunView, asked: Slot) -> tuple[Slot, OpenF
         failure=form.failure,
         uploads=uploads,
         job=form.job,
-        model=await _with_model(visit, view, form.step),
+        model=await suggesting_now(visit, view, form.step),
     )
 
 
-async def _with_model(visit: Visit, view: RunView, step: Step[..., Any]) -> Suggesting:
-    """Tell whether a language model can fill in a step now, or has suggested something already."""
+async def suggesting_now(visit: Visit, view: RunView, step: Step[..., Any]) -> Suggesting:
+    """Tell whether a language model can fill in a step now, is at it, or has suggested something already."""
     if step.model_prompt is None:
         return "none"
+    questions = await visit.site.db.read(messages.open_questions, view.row.id)
     asked = await visit.site.db.read(calls.waiting, view.row.id, "submit_step")
     if any(isinstance(each.arguments, Mapping) and each.arguments.get("step") == step.name for each in asked):
         return "suggested"
-    return "offered" if (await visit.site.assistant.status(visit.who)).condition in ("up", "loading") else "none"
+    if any(each.data.get(WANTED, {}).get(STEP) == step.name for each in questions):
+        return "working"
+    return "offered" if (await visit.site.assistant.status(visit.who)).condition in ("up", "loading") else "away"
 
 
 async def drawn(visit: Visit, page: RunPage, draw: Callable[..., Html], *args: Any, **kwargs: Any) -> Html:
@@ -180,7 +185,7 @@ async def asked_again(
     uploads, _ = await _uploads(visit, view, asked.step)
     opened = OpenForm(
         texts, {**said, **problems}, form.options, new_id(), uploads=uploads, job=form.job,
-        model=await _with_model(visit, view, asked.step),
+        model=await suggesting_now(visit, view, asked.step),
     )  # fmt: skip
     page = replace(page, open=opened)
     if visit.is_htmx and not visit.replaces_run:

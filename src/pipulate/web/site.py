@@ -183,6 +183,7 @@ class Facts:
     has_older: bool = False
     changes: int = 0
     cleared: int = 0
+    before_clear: int = 0
     model: str = ""
 
 
@@ -313,6 +314,7 @@ class Visit:
         cards = await cards_of(site.db, site.registry, conversation, self.who, facts.messages)
         return Talk(
             conversation, facts.messages, site.names(workflow), facts.changes, facts.cleared,
+            facts.before_clear,
             has_older=facts.has_older, cards=cards, so_far=site.answers.so_far(conversation),
             status=site.models.status(facts.model), view=view,
         )  # fmt: skip
@@ -379,6 +381,7 @@ def _facts(tx: Transaction, user: str, conversation: str) -> Facts:
         has_older=len(shown) > PANEL_MESSAGES,
         changes=changes,
         cleared=cleared,
+        before_clear=messages.before_clear(tx, conversation) if cleared else 0,
         model=str(own.get(MODEL) or ""),
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from pipulate.llm.port import Known, Status
+from pipulate.llm.port import Condition, Known, Status
 from pipulate.storage.calls import CallRow
 from pipulate.storage.messages import Message
 from pipulate.tools.action import Difference
@@ -196,3 +197,10 @@ def test_what_is_found_is_marked_and_leads_to_its_place() -> None:
     assert "mark" in made.tags
     assert ("data-goes-to", "4") in made.attributes
     assert "Nothing in this conversation contains" in Parsed(hits(Talk("r"), EVIL, "ann", NOW)).text
+
+
+@pytest.mark.parametrize("condition", ["up", "loading", "looking"])
+def test_line_says_that_what_is_written_leaves_whenever_it_is_sent(condition: Condition) -> None:
+    status = Status(condition, "Words.", model="m", leaves=True, server="http://10.0.0.9/v1", has_tools=True)
+    assert "goes to http://10.0.0.9/v1" in Parsed(model_line(status)[0]).text
+    assert "leave" not in Parsed(model_line(replace(status, leaves=False))[0]).text

@@ -34,8 +34,10 @@ class SoFar:
     thoughts: int = 0
 
 
-def answer(message: Message, conversation: str, now: datetime, so_far: SoFar | None = None) -> Html:
-    """Return an answer; one that is being written as far as it has come."""
+def answer(
+    message: Message, conversation: str, now: datetime, so_far: SoFar | None = None, *, has_calls: bool = False
+) -> Html:
+    """Return an answer; one that is being written as far as it has come. `has_calls` where it asks for actions."""
     if message.state == OPEN:
         return _growing(message, so_far if so_far is not None and so_far.seq == message.seq else SoFar(message.seq))
     thinking = str(message.data.get("thinking") or "")
@@ -43,7 +45,7 @@ def answer(message: Message, conversation: str, now: datetime, so_far: SoFar | N
         _shortened(message),
         _thinking(thinking) if thinking else None,
         div(prose(message.text), class_="prose", dir="auto"),
-        _how_it_ended(message),
+        _how_it_ended(message, has_calls=has_calls),
         div(
             span(_about(message), moment(message.at, now), class_="when"),
             button("Copy", type="button", class_="quiet", data_copies=_text_of(conversation, message.seq))
@@ -59,11 +61,12 @@ def answer(message: Message, conversation: str, now: datetime, so_far: SoFar | N
 
 
 def _growing(message: Message, so_far: SoFar) -> Html:
+    is_code = so_far.tail.lstrip().startswith(("```", "~~~"))
     return li(
         _shortened(message),
         _thinking(so_far.thinking, is_shown=bool(so_far.thinking)),
         div(so_far.blocks, class_="prose", dir="auto"),
-        div(so_far.tail, class_="text tail", dir="auto"),
+        div(so_far.tail, class_="text tail fence" if is_code else "text tail", dir="auto"),
         p("Writing", class_="help writing", role="status", aria_label="The model is writing"),
         class_="answer",
         aria_busy="true",
@@ -88,14 +91,14 @@ def _shortened(message: Message) -> Html | None:
     return p("Older messages were left out: there was no room for them.", class_="help left-out") if is_so else None
 
 
-def _how_it_ended(message: Message) -> Html | None:
+def _how_it_ended(message: Message, *, has_calls: bool) -> Html | None:
     if message.state == STOPPED:
         return p("Stopped.", class_="help ended")
     if message.state == FAILED:
         error = message.data.get("error")
         words = error.get("words") if isinstance(error, Mapping) else None
         return p(str(words or "The answer broke off."), class_="problem ended")
-    if message.state == DONE and not message.text and not message.data.get("calls"):
+    if message.state == DONE and not message.text and not has_calls:
         return p("The model said nothing.", class_="help ended")
     return None
 

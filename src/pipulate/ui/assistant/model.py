@@ -5,10 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 
 from pipulate.llm.port import Known, Status
-from pipulate.ui.html import Html, button, details, div, form, join, li, p, small, span, strong, summary, ul
+from pipulate.ui.html import Html, button, code, details, div, form, join, li, ol, p, small, span, strong, summary, ul
 from pipulate.ui.words import size_in_words
 
 _LOST = "The model you chose"  # As `llm.words.gone` begins.
+
+_OLLAMA = "Start Ollama"  # As in `llm.words.down`.
 
 IS_ASKED = ("up", "loading", "looking")
 """Conditions in which what is written goes to the model."""
@@ -25,8 +27,8 @@ def model_line(status: Status | None) -> tuple[Html, str]:
 def _content(status: Status | None) -> Html:
     if status is None or status.condition in ("off", "no_model", "down"):
         return _without(status)
-    if status.condition != "up":
-        return p(status.words, class_="help")
+    if status.condition != "up":  # What is written meanwhile goes there too.
+        return join(p(status.words, class_="help"), _leaves(status) if status.leaves else None)
     return join(
         div(_menu(status), class_="model-now"),
         p(status.words, class_="help") if status.words.startswith(_LOST) else None,
@@ -41,8 +43,27 @@ def _without(status: Status | None) -> Html:
     choices = [each for each in status.known if each.can_chat] if status is not None else []
     return join(
         p(said, " What you write here is kept as a note.", class_="help"),
+        _first_steps() if _wants_ollama(status) else None,
         _menu(status) if status is not None and choices else None,
         _look() if status is not None and status.condition != "off" else None,
+    )
+
+
+def _wants_ollama(status: Status | None) -> bool:
+    """Tell whether there is nothing yet of what most people will use: Ollama on this machine."""
+    return status is not None and status.condition == "down" and not status.leaves and _OLLAMA in status.words
+
+
+def _first_steps() -> Html:
+    """Return how one gets a model who has none and has heard of none."""
+    return details(
+        summary("How to get one"),
+        ol(
+            li("Install Ollama, a program that runs language models on this machine: ", code("https://ollama.com")),
+            li("In a terminal, get a model, once: ", code("ollama pull qwen3:4b"), " (2.5 GB)"),
+            li("It is found by itself within half a minute, or with ", strong("Look again"), "."),
+        ),
+        class_="first-steps",
     )
 
 
@@ -53,9 +74,11 @@ def _look() -> Html:
 
 
 def _leaves(status: Status) -> Html:
+    is_passed_on = any(each.is_remote for each in status.known if each.name == status.model)
+    goes_to = "the servers of Ollama" if is_passed_on else status.server or "another machine"
     return p(
         strong("Answers leave this machine."), " What you write and what the assistant sees goes to ",
-        span(status.server or "another machine", dir="auto"), ".", class_="notice leaves",
+        span(goes_to, dir="auto"), ".", class_="notice leaves",
     )  # fmt: skip
 
 

@@ -49,9 +49,9 @@ class Talk:
         names: What people call things that messages tell of.
         changes: Number of the newest change of a message.
         cleared: Number of the last message that was cleared away, 0 for none.
-        before_clear: The same as it was before it was cleared last, as far as this is known.
+        before_clear: The same as it was before it was cleared last; what came after that, *Undo* brings back.
         has_older: Whether there are messages before those.
-        cards: Id of a call -> what is needed to draw it.
+        cards: Id of a call -> what is needed to draw it; also of calls that an answer without words asked for.
         so_far: How far the answer that is being written has come, or None.
         status: How it stands with the language model, or None where there is none.
         view: What the page shows besides: `resource/number` of a record, or "".
@@ -104,7 +104,7 @@ def thread(talk: Talk, viewer: str, now: datetime) -> Html:
             data_changes=talk.changes,
             data_cleared=talk.cleared,
         ),
-        _cleared(talk) if talk.cleared and not talk.messages else None,
+        _cleared(talk) if talk.cleared > talk.before_clear and not talk.messages else None,
         class_="messages",
         role="log",
         aria_label="Messages",
@@ -121,7 +121,8 @@ def items(talk: Talk, viewer: str, now: datetime) -> Html:
 def item(talk: Talk, viewer: str, now: datetime, message: Message) -> Html:
     """Return one message that is no event."""
     if message.role == ANSWER:
-        return answer(message, talk.id, now, talk.so_far)
+        has_calls = any(card.row.answer == message.seq for card in talk.cards.values())
+        return answer(message, talk.id, now, talk.so_far, has_calls=has_calls)
     if message.role == CALL:
         card = talk.cards.get(message.text)
         return call(card, viewer, now) if card is not None else _lost(message)
