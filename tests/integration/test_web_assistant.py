@@ -14,9 +14,11 @@ import pytest
 from pipulate.app import Application
 from pipulate.storage import messages
 from pipulate.ui.assistant.prose import prose
+from tests.contract.conftest import stores  # noqa: F401 - both kinds of store
 from tests.support.ollama import Ollama, Turn
 from tests.support.raw import Tab
 from tests.support.site import Browser, running
+from tests.support.store import Postgres, Sqlite
 
 pytestmark = pytest.mark.anyio
 
@@ -32,9 +34,17 @@ async def ollama() -> AsyncIterator[Ollama]:
 
 
 @pytest.fixture(scope="module")
-async def application(ollama: Ollama, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Application]:
+async def application(
+    ollama: Ollama,
+    stores: Sqlite | Postgres,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Application]:
     folder = tmp_path_factory.mktemp("assistant")
-    async with running(folder, model_server="ollama", model_url=ollama.url, max_sockets=60) as made:
+    more = {}
+    if isinstance(stores, Postgres):
+        stores.empty()
+        more["database_url"] = stores.url
+    async with running(folder, model_server="ollama", model_url=ollama.url, max_sockets=60, **more) as made:
         async with asyncio.timeout(20):
             while made.site.models.status().condition != "up":
                 await made.site.models.look()
