@@ -20,7 +20,7 @@ from pipulate.web.feed import Feed, Place
 from tests.contract.conftest import stores  # noqa: F401 - both kinds of store
 from tests.support.ollama import Ollama, Turn
 from tests.support.raw import Tab
-from tests.support.site import Browser, running
+from tests.support.site import Browser, kept_in, running
 from tests.support.store import Postgres, Sqlite
 
 pytestmark = pytest.mark.anyio
@@ -43,11 +43,7 @@ async def application(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Application]:
     folder = tmp_path_factory.mktemp("assistant")
-    more = {}
-    if isinstance(stores, Postgres):
-        stores.empty()
-        more["database_url"] = stores.url
-    async with running(folder, model_server="ollama", model_url=ollama.url, max_sockets=60, **more) as made:
+    async with running(folder, model_server="ollama", model_url=ollama.url, max_sockets=60, **kept_in(stores)) as made:
         async with asyncio.timeout(20):
             while made.site.models.status().condition != "up":
                 await made.site.models.look()
@@ -276,7 +272,9 @@ async def test_page_hears_that_all_was_cleared_though_something_changed_after_it
     run, _ = await browser.start("hello")
     site = browser.application.site
     numbers = [
-        await site.db.write(messages.add, run, AT, OWNER, messages.ANSWER, "x", state=messages.OPEN, data={"question": 1})
+        await site.db.write(
+            messages.add, run, AT, OWNER, messages.ANSWER, "x", state=messages.OPEN, data={"question": 1}
+        )
         for _ in range(2)
     ]
     async with Tab(browser.application, f"run={run}&version=1&after={numbers[1]}&changes=0") as tab:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from pipulate.storage.database import Transaction
 from tests.contract.conftest import stores  # noqa: F401 - both kinds of store
 from tests.support.ollama import Ollama, Turn
 from tests.support.raw import Tab
-from tests.support.site import Browser, running
+from tests.support.site import Browser, kept_in, running
 from tests.support.store import Postgres, Sqlite
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ AT = "2030-01-01T00:00:00.000000Z"
 
 
 @pytest.fixture(scope="module")
-def ollama() -> AsyncIterator[Ollama]:
+def ollama() -> Iterator[Ollama]:
     with Ollama() as started:
         yield started
 
@@ -37,11 +37,7 @@ async def application(
     tmp_path: Path,
 ) -> AsyncIterator[Application]:
     """The application before a model that is there."""
-    more = {}
-    if isinstance(stores, Postgres):
-        stores.empty()
-        more["database_url"] = stores.url
-    async with running(tmp_path, model_server="ollama", model_url=ollama.url, **more) as made:
+    async with running(tmp_path, model_server="ollama", model_url=ollama.url, **kept_in(stores)) as made:
         while made.site.models.status().condition != "up":
             await made.site.models.look()
         yield made

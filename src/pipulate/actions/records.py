@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipulate import forms
 from pipulate.actions.answers import AFTER_MAX, refusal, texts_from
-from pipulate.actions.told import CHARS_MAX, OFFSET_MAX, ROWS_MAX, as_json, cut, field_told, fitted, shown_fields, value_told
+from pipulate.actions.told import (
+    CHARS_MAX,
+    OFFSET_MAX,
+    ROWS_MAX,
+    as_json,
+    cut,
+    field_told,
+    fitted,
+    shown_fields,
+    value_told,
+)
 from pipulate.actions.world import World, acting
 from pipulate.crud.asked import asked, name_of, tests_of
 from pipulate.crud.checking import check

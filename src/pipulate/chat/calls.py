@@ -99,7 +99,9 @@ def granted(tx: Transaction, conversation: str, action: Action, doing: Doing) ->
     given = calls.grants(tx, conversation).get(action.name)
     if given is None or given.decided_at is None or given.seq <= messages.numbers(tx, conversation)[2]:
         return None
-    if calls.has_untrusted(tx, conversation, given.seq, given.decided_at) or messages.has_untrusted(tx, conversation, given.seq):
+    if calls.has_untrusted(tx, conversation, given.seq, given.decided_at) or messages.has_untrusted(
+        tx, conversation, given.seq
+    ):
         return None
     return given.id
 
