@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
@@ -239,6 +240,24 @@ async def test_of_thousands_of_calls_in_one_line_a_hundred_are_read(server: Olla
     found, error = await parts(adapter.stream(ASK))
     assert error is None
     assert len(called(found)) == 100
+
+
+async def test_server_that_says_all_at_once_leaves_everything_else_its_turn(server: Ollama, adapter: Adapter) -> None:
+    loop, most, parts_of_turn, is_over = asyncio.get_running_loop(), 0, 0, False
+
+    def turn() -> None:
+        nonlocal parts_of_turn
+        parts_of_turn = 0
+        if not is_over:
+            loop.call_soon(turn)
+
+    loop.call_soon(turn)
+    server.script(Turn(raw=b'{"message":{"content":"a"}}\n' * 20_000))
+    async for _ in adapter.stream(ASK):
+        parts_of_turn += 1
+        most = max(most, parts_of_turn)
+    is_over = True
+    assert 0 < most <= 300
 
 
 async def test_counts_that_can_be_none_are_not_told(server: Ollama, adapter: Adapter) -> None:
