@@ -110,3 +110,29 @@ async def test_in_a_locked_profile_a_card_of_another_says_nothing(browser: Brows
         answer = await browser.post(f"/-/assistant/calls/{call.id}", {"shown": "x", **form}, htmx=True)
         assert answer.status == 404
         assert "Canary" not in answer.text
+
+
+async def test_in_a_locked_profile_the_conversations_of_runs_of_another_are_not_there(browser: Browser) -> None:
+    run, address = await browser.start("hello")
+    await browser.post("/-/notes", {"text": "Canary", "_conversation": run}, htmx=True)
+    reads = [f"/-/assistant/{each}conversation={run}" for each in
+             ("messages?", "older?", "search?find=Canary&", "export.md?", "text?seq=2&")]  # fmt: skip
+    writes = {"/-/notes": {"text": "x"}, "/-/assistant/stop": {}, "/-/assistant/clear": {},
+              "/-/assistant/unclear": {"upto": 0}, "/-/assistant/retry": {"answer": 2}}  # fmt: skip
+    assert "Canary" in (await browser.get(reads[0])).text
+    db = browser.application.site.db
+    await db.write(profiles.add, "acme", "Acme", AT)
+    await db.write(profiles.choose, OWNER, "acme")
+    assert (await browser.get(reads[0])).status == 200  # A run is reached whatever is chosen, as long as none is locked.
+    await db.write(lambda tx: profiles.lock(tx, OWNER, is_on=True))
+    for each in (address, *reads):
+        answer = await browser.get(each)
+        assert (each, answer.status) == (each, 404)
+        assert "Canary" not in answer.text
+    for each, form in writes.items():
+        assert (each, (await browser.post(each, {"_conversation": run, **form}, htmx=True)).status) == (each, 404)
+    async with Tab(browser.application, f"run={run}&version=1&after=0&changes=0") as tab:
+        assert not any("Canary" in str(frame) for frame in tab.frames)
+        assert tab.closed is not None
+    await db.write(lambda tx: profiles.lock(tx, OWNER, is_on=False))
+    assert "Canary" in (await browser.get(reads[0])).text

@@ -141,14 +141,16 @@ def refuse_others(tx: Transaction, conversation: str, actor: str) -> None:
     """Refuse a conversation that is neither one of the person's own nor that of a run of theirs.
 
     Raises:
-        RunNotFoundError: If it is another's, or its run is in the bin.
+        RunNotFoundError: If it is another's, its run is in the bin, or a profile is locked that its run is not of.
     """
     if messages.is_outside(conversation, actor) and _BESIDE.fullmatch(conversation):
         return
     try:
-        lookups.by_id(tx, conversation, actor)
+        row = lookups.by_id(tx, conversation, actor)
     except RunNotFoundError:
         raise RunNotFoundError(conversation) from None
+    if profiles.is_locked(tx, actor) and row.profile != profiles.chosen(tx, actor):
+        raise RunNotFoundError(conversation)
 
 
 def only_profile(tx: Transaction, conversation: str, actor: str) -> str | None:
