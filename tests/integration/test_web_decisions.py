@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,13 +118,13 @@ async def test_in_a_locked_profile_the_conversations_of_runs_of_another_are_not_
     await browser.post("/-/notes", {"text": "Canary", "_conversation": run}, htmx=True)
     reads = [f"/-/assistant/{each}conversation={run}" for each in
              ("messages?", "older?", "search?find=Canary&", "export.md?", "text?seq=2&")]  # fmt: skip
-    writes = {"/-/notes": {"text": "x"}, "/-/assistant/stop": {}, "/-/assistant/clear": {},
+    writes: dict[str, dict[str, Any]] = {"/-/notes": {"text": "x"}, "/-/assistant/stop": {}, "/-/assistant/clear": {},
               "/-/assistant/unclear": {"upto": 0}, "/-/assistant/retry": {"answer": 2}}  # fmt: skip
     assert "Canary" in (await browser.get(reads[0])).text
     db = browser.application.site.db
     await db.write(profiles.add, "acme", "Acme", AT)
     await db.write(profiles.choose, OWNER, "acme")
-    assert (await browser.get(reads[0])).status == 200  # A run is reached whatever is chosen, as long as none is locked.
+    assert (await browser.get(reads[0])).status == 200  # Where none is locked, a run is reached whatever is chosen.
     await db.write(lambda tx: profiles.lock(tx, OWNER, is_on=True))
     for each in (address, *reads):
         answer = await browser.get(each)
