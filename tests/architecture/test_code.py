@@ -46,6 +46,7 @@ WIDE_EXCEPTS = {
     "jobs/transact.py:TransactJobs._open": "library border: says so in the log, and raises again",
     "jobs/working.py:Working._do": "plugin border: the work of a job, and whatever would end the program",
     "explicit/longwork.py:_bound": "plugin border: an annotation",
+    "llm/models.py:Models.look": "library border: a list that no adapter can read must not end the looking",
     "llm/opening.py:key_of": "library border: there are many kinds of keyrings, and each fails in its own way",
     "llm/wire.py:Bounded.send": "closes the answer, and raises again",
     "llm/wrapped.py:_mapped": "library border: what a server sends may break it in any place",

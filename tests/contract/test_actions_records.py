@@ -109,6 +109,12 @@ async def with_files(at: Desk) -> int:
     return made.records[0].id
 
 
+async def test_offset_that_no_store_can_reckon_with_is_refused(at: Desk) -> None:
+    with pytest.raises(ValueError, match="offset: Input should be less"):
+        await at.do("search_records", at.beside(app="tasks"), offset=10**30)
+    assert (await at.do("search_records", at.beside(app="tasks"), offset=10**9)).data["records"] == []
+
+
 async def test_files_of_a_record_are_told_by_name_stay_and_are_nothing_to_fill_in(at: Desk) -> None:
     number, tasks = await with_files(at), at.records.resources["tasks"]
     before = (await at.records.find(tasks, number)).values

@@ -54,8 +54,25 @@ def test_of_what_was_allowed_for_the_run_the_newest_counts(store: Store) -> None
 def test_others_words_count_from_the_moment_they_came(store: Store) -> None:
     store.db.write_now(calls.add, asked(TALK, state="done", untrusted=True, ended_at=LATER))
     store.db.write_now(calls.add, asked("user:bob", state="done", untrusted=True, ended_at="2031"))
-    assert store.db.read_now(calls.has_untrusted, TALK, LATER)
-    assert not store.db.read_now(calls.has_untrusted, TALK, "2030-01-01T00:00:00.000001Z")
+    assert store.db.read_now(calls.has_untrusted, TALK, 99, LATER)
+    assert not store.db.read_now(calls.has_untrusted, TALK, 99, "2030-01-01T00:00:00.000001Z")
+
+
+def test_others_words_count_after_a_number_whatever_the_clock_said(store: Store) -> None:
+    call = store.db.write_now(calls.add, asked(TALK, state="done", untrusted=True, ended_at="2029"))
+    assert store.db.read_now(calls.has_untrusted, TALK, call.seq - 1, LATER)
+    assert not store.db.read_now(calls.has_untrusted, TALK, call.seq, LATER)
+    assert not store.db.read_now(calls.has_untrusted, "user:bob", 0, LATER)
+
+
+def test_what_waits_for_a_person_is_found_by_its_action_in_the_order_it_was_asked_for(store: Store) -> None:
+    made = [store.db.write_now(calls.add, asked(TALK)) for _ in range(3)]
+    for other in (asked(TALK, action="destroy"), asked("user:bob"), asked(TALK, state="running")):
+        store.db.write_now(calls.add, other)
+    assert store.db.read_now(calls.waiting, TALK, "fill") == made
+    store.db.write_now(calls.change, made[1].id, "asked", state="denied")
+    assert store.db.read_now(calls.waiting, TALK, "fill") == [made[0], made[2]]
+    assert store.db.read_now(calls.waiting, "user:nobody", "fill") == []
 
 
 @pytest.mark.parametrize("state", ["asked", "running", "done"])

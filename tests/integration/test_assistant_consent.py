@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from pipulate.chat import turn
 from pipulate.chat.calls import EXPIRES, digest
-from pipulate.errors import CallDecidedError, CallError, CallNotFoundError
+from pipulate.errors import CallDecidedError, CallError, CallNotFoundError, RunNotFoundError
 from pipulate.security.who import Who
 from pipulate.storage import calls, lifecycle, messages, profiles
 from pipulate.storage.calls import CallRow
@@ -192,6 +193,34 @@ async def test_what_was_proposed_in_one_profile_is_not_done_in_another(room: Roo
     assert [doing.profile for _, _, doing in room.effects.done] == ["default"]
 
 
+async def test_in_a_locked_profile_there_is_no_call_of_another(room: Room) -> None:
+    room.db.write_now(profiles.add, "acme", "Acme", room.store.author().at)
+    call = await proposed(room)
+    room.db.write_now(profiles.choose, "ada", "acme")
+    room.db.write_now(lambda tx: profiles.lock(tx, "ada", is_on=True))
+    for decision in ("allow", "allow_run", "deny"):
+        with pytest.raises(CallNotFoundError):
+            await room.decide(call.id, decision)
+    assert room.call(call.id) == call
+    own = await proposed(room)
+    await room.decide(own.id)
+    assert [doing.profile for _, _, doing in room.effects.done] == ["acme"]
+
+
+async def test_what_an_app_asks_in_a_run_of_another_profile_than_the_locked_one_reaches_no_model(room: Room) -> None:
+    run = room.store.start()
+    room.db.write_now(profiles.add, "acme", "Acme", room.store.author().at)
+    room.db.write_now(profiles.choose, "ada", "acme")
+    room.db.write_now(lambda tx: profiles.lock(tx, "ada", is_on=True))
+    with pytest.raises(RunNotFoundError):
+        await room.assistant.ask(run, ADA, "What is here?")
+    room.db.write_now(turn.put, run, "ada", room.store.author().at, "Sum it up", {"view": ""})
+    room.assistant.wake(run)
+    await room.assistant.idle(run)
+    assert room.model.asked == []
+    assert [state for state, _ in room.answers(run)] == ["failed"]
+
+
 async def test_in_a_run_that_is_in_the_bin_nothing_is_decided(room: Room) -> None:
     run = room.store.start()
     call = await proposed(room, run)
@@ -278,6 +307,17 @@ async def test_after_a_result_that_others_wrote_it_is_asked_again(room: Room) ->
     room.effects.done.clear()
     await proposed_again(room, run)
     assert room.effects.done == []
+
+
+async def test_after_a_result_that_others_wrote_it_is_asked_again_though_the_clock_was_set_back(room: Room) -> None:
+    run = room.store.start()
+    await allowed_for_run(room, run)
+    room.clock.move(seconds=-7_200)
+    room.effects.untrusted = True
+    room.model.script(Says("", calls=[("look", {})]), Says("", calls=[("fill", {"value": "y"})]))
+    await room.ask(run)
+    assert room.effects.named() == ["look"]
+    assert room.calls(run)[-1].state == "asked"
 
 
 async def test_after_a_page_that_others_wrote_was_shown_it_is_asked_again(room: Room) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -178,7 +180,7 @@ async def test_error_of_any_length_is_told_in_short(
 # What is known about its models
 
 
-async def known(server: Ollama, *models: Any, loaded: tuple[str, ...] = ()) -> list[Known]:
+async def known(server: Ollama, *models: Any, loaded: Sequence[Any] = ()) -> list[Known]:
     server.models, server.loaded = list(models), list(loaded)
     adapter = Adapter(server.url)
     try:
@@ -202,6 +204,7 @@ async def test_models_are_known_with_all_that_the_choice_needs(server: Ollama) -
         ({"remote_host": "https://ollama.com"}, {"is_remote": True}),
         ({"remote_model": "q:480b"}, {"is_remote": True}), ({"name": "q:480b-cloud"}, {"is_remote": True}),
         ({"details": None}, {"context": 0}), ({"details": {"context_length": "8"}}, {"context": 0}),
+        ({"size": 10**400}, {"size_bytes": 0}), ({"details": {"context_length": 10**400}}, {"context": 0}),
         ({"size": -5}, {"size_bytes": 0}), ({"size": True}, {"size_bytes": 0}),
         ({"modified_at": 7}, {"modified_at": ""}),
     ],
@@ -223,6 +226,44 @@ async def test_entries_that_name_no_model_are_left_out(server: Ollama) -> None:
 async def test_version_that_does_not_tell_what_is_in_memory_is_asked_all_the_same(server: Ollama) -> None:
     server.missing = ["/api/ps"]
     assert [each.name for each in await known(server, model("a"), loaded=("a",))] == ["a"]
+
+
+@pytest.mark.parametrize("name", [["q:4b"], {"a": 1}, None, 7])
+async def test_name_in_memory_that_is_none_is_no_model_in_memory(name: Any, server: Ollama) -> None:
+    (found,) = await known(server, model("q:4b"), loaded=[name])
+    assert not found.is_loaded
+
+
+async def test_of_thousands_of_calls_in_one_line_a_hundred_are_read(server: Ollama, adapter: Adapter) -> None:
+    line = {"message": {"tool_calls": [{"function": {"name": "look", "arguments": {}}}] * 10_000}}
+    server.script(Turn(raw=json.dumps(line).encode() + b"\n"))
+    found, error = await parts(adapter.stream(ASK))
+    assert error is None
+    assert len(called(found)) == 100
+
+
+async def test_server_that_says_all_at_once_leaves_everything_else_its_turn(server: Ollama, adapter: Adapter) -> None:
+    loop, most, parts_of_turn, is_over = asyncio.get_running_loop(), 0, 0, False
+
+    def turn() -> None:
+        nonlocal parts_of_turn
+        parts_of_turn = 0
+        if not is_over:
+            loop.call_soon(turn)
+
+    loop.call_soon(turn)
+    server.script(Turn(raw=b'{"message":{"content":"a"}}\n' * 20_000))
+    async for _ in adapter.stream(ASK):
+        parts_of_turn += 1
+        most = max(most, parts_of_turn)
+    is_over = True
+    assert 0 < most <= 300
+
+
+async def test_counts_that_can_be_none_are_not_told(server: Ollama, adapter: Adapter) -> None:
+    server.script(Turn("Hi", prompt=10**4_000, answer=10**4_000))
+    found, error = await parts(adapter.stream(ASK))
+    assert (found[-1], error) == (Ended("stop"), None)
 
 
 async def test_server_that_is_no_ollama_is_told_so(server: Ollama) -> None:

@@ -168,6 +168,11 @@ async def test_list_is_read_with_whatever_else_it_says(server: Ollama) -> None:
     ]  # fmt: skip
 
 
+async def test_numbers_of_a_list_that_can_be_none_are_left_out(server: Ollama) -> None:
+    huge = {"id": "q", "size": 10**400, "n_ctx": 10**400, "max_model_len": True, "context_length": 8_192}
+    assert await known(server, huge) == [Known("q", context=8_192)]
+
+
 async def test_model_that_was_named_is_known_whether_it_is_listed_or_not(server: Ollama) -> None:
     assert [each.name for each in await known(server, {"id": "a"}, named="b")] == ["a", "b"]
     assert [each.name for each in await known(server, {"id": "a"}, named="a")] == ["a"]

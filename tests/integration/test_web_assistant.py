@@ -12,11 +12,16 @@ from typing import Any
 import pytest
 
 from pipulate.app import Application
+from pipulate.events import MessageChanged
+from pipulate.security.capability import OWNER
 from pipulate.storage import messages
 from pipulate.ui.assistant.prose import prose
+from pipulate.web.feed import Feed, Place
+from tests.contract.conftest import stores  # noqa: F401 - both kinds of store
 from tests.support.ollama import Ollama, Turn
 from tests.support.raw import Tab
-from tests.support.site import Browser, running
+from tests.support.site import Browser, kept_in, running
+from tests.support.store import Postgres, Sqlite
 
 pytestmark = pytest.mark.anyio
 
@@ -32,9 +37,13 @@ async def ollama() -> AsyncIterator[Ollama]:
 
 
 @pytest.fixture(scope="module")
-async def application(ollama: Ollama, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Application]:
+async def application(
+    ollama: Ollama,
+    stores: Sqlite | Postgres,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Application]:
     folder = tmp_path_factory.mktemp("assistant")
-    async with running(folder, model_server="ollama", model_url=ollama.url, max_sockets=60) as made:
+    async with running(folder, model_server="ollama", model_url=ollama.url, max_sockets=60, **kept_in(stores)) as made:
         async with asyncio.timeout(20):
             while made.site.models.status().condition != "up":
                 await made.site.models.look()
@@ -234,3 +243,44 @@ async def test_export_and_copied_text_are_never_a_page(browser: Browser, ollama:
     for answer in (exported, copied):
         assert "<script>alert(1)</script>" in answer.text
         assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_change_that_is_made_while_a_page_reads_the_changes_reaches_it(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = await browser.start("hello")
+    site, read = browser.application.site, Feed.changed
+    data = {"question": 1, "model": "tiny:4b"}
+    seq = await site.db.write(messages.add, run, AT, OWNER, messages.ANSWER, "x", state=messages.OPEN, data=data)
+
+    async def meanwhile(feed: Feed, place: Place, change: int, last: int) -> Any:
+        found = await read(feed, place, change, last)
+        monkeypatch.undo()
+        changed = await site.db.write(messages.change, run, seq, state=messages.DONE, data=data)
+        site.bus.publish(MessageChanged(run, changed))
+        return found
+
+    monkeypatch.setattr(Feed, "changed", meanwhile)
+    async with Tab(browser.application, f"run={run}&version=1&after={seq}&changes=0") as tab:
+        await tab.until(lambda tab: tab.of("changed"), within_s=5)
+    assert 'data-state="done"' in tab.of("changed")[0]["items"][0]["html"]
+
+
+async def test_page_hears_that_all_was_cleared_though_something_changed_after_it(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = await browser.start("hello")
+    site = browser.application.site
+    numbers = [
+        await site.db.write(
+            messages.add, run, AT, OWNER, messages.ANSWER, "x", state=messages.OPEN, data={"question": 1}
+        )
+        for _ in range(2)
+    ]
+    async with Tab(browser.application, f"run={run}&version=1&after={numbers[1]}&changes=0") as tab:
+        await tab.until(lambda tab: tab.of("model"))
+        await site.db.write(messages.clear, run, numbers[0])
+        changed = await site.db.write(messages.change, run, numbers[1], state=messages.DONE)
+        site.bus.publish(MessageChanged(run, changed))
+        await tab.until(lambda tab: tab.of("cleared"), within_s=5)
+    assert tab.of("cleared")[0] == {"type": "cleared", "change": changed, "upto": numbers[0]}

@@ -20,7 +20,7 @@ from pipulate.app import IN_BOX, Application, build
 from pipulate.jobs.port import Jobs
 from pipulate.settings import read_settings
 from pipulate.storage.database import Database
-from tests.support.store import made, with_tables
+from tests.support.store import Postgres, Sqlite, made, with_tables
 
 PORT = 5001
 HOST = f"127.0.0.1:{PORT}"
@@ -183,6 +183,14 @@ async def running(
         application.site.plugins.wait_ready(30)
         application.site.plugins.wait_loaded(_SLOW_IMPORT_S)
         yield application
+
+
+def kept_in(stores: Sqlite | Postgres) -> dict[str, Any]:
+    """Return the settings with which what is stored goes into a store of this kind, emptied for it."""
+    if isinstance(stores, Sqlite):
+        return {}
+    stores.empty()
+    return {"database_url": stores.url}
 
 
 @functools.cache

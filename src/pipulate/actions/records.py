@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipulate import forms
 from pipulate.actions.answers import AFTER_MAX, refusal, texts_from
-from pipulate.actions.told import CHARS_MAX, ROWS_MAX, as_json, cut, field_told, fitted, shown_fields, value_told
+from pipulate.actions.told import (
+    CHARS_MAX,
+    OFFSET_MAX,
+    ROWS_MAX,
+    as_json,
+    cut,
+    field_told,
+    fitted,
+    shown_fields,
+    value_told,
+)
 from pipulate.actions.world import World, acting
 from pipulate.crud.asked import asked, name_of, tests_of
 from pipulate.crud.checking import check
@@ -38,7 +48,7 @@ class SearchGiven(BaseModel):
     where: dict[str, Any] = Field(
         default_factory=dict, description="Field name -> value it has to have; of a text, a part of it is enough."
     )
-    offset: int = Field(0, ge=0, description="Records to leave out at the beginning.")
+    offset: int = Field(0, ge=0, le=OFFSET_MAX, description="Records to leave out at the beginning.")
     limit: int = Field(20, ge=1, le=ROWS_MAX, description="Most records that are returned.")
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipulate.actions.answers import refusal, texts_from
 from pipulate.actions.guarded import guarded
 from pipulate.actions.results import rows_told
-from pipulate.actions.told import ROWS_MAX, cut, field_told, shown_fields
+from pipulate.actions.told import OFFSET_MAX, ROWS_MAX, cut, field_told, shown_fields
 from pipulate.actions.world import World, acting
 from pipulate.errors import CallError, InvalidAnswersError
 from pipulate.reports import showing
@@ -30,7 +30,7 @@ class ReportGiven(BaseModel):
     filters: dict[str, Any] = Field(
         default_factory=dict, description="Filter -> value; those that are left out are as the report begins."
     )
-    offset: int = Field(0, ge=0, description="Rows to leave out at the beginning.")
+    offset: int = Field(0, ge=0, le=OFFSET_MAX, description="Rows to leave out at the beginning.")
     rows: int = Field(ROWS_MAX, ge=1, le=ROWS_MAX, description="Most rows that are returned.")
 
 

@@ -8,7 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipulate.actions.told import CHARS_MAX, ROWS_MAX, as_json, cut, fitted, open_values, without_named_secrets
+from pipulate.actions.told import (
+    CHARS_MAX,
+    OFFSET_MAX,
+    ROWS_MAX,
+    as_json,
+    cut,
+    fitted,
+    open_values,
+    without_named_secrets,
+)
 from pipulate.actions.world import World
 from pipulate.errors import CallError
 from pipulate.storage.journal import StepValue
@@ -31,7 +40,9 @@ class ResultGiven(BaseModel):
     step: str = Field(description="Stored name of the step, as the run's steps have it.")
     run: str = Field("", description="Id of the run; leave it out for the one this conversation is about.")
     part: int = Field(0, ge=0, le=999, description="Number of the part, from 0, where the result has several.")
-    offset: int = Field(0, ge=0, description="Where to begin: at this row of a table, at this character of a text.")
+    offset: int = Field(
+        0, ge=0, le=OFFSET_MAX, description="Where to begin: at this row of a table, at this character of a text."
+    )
     rows: int = Field(ROWS_MAX, ge=1, le=ROWS_MAX, description="Most rows of a table.")
     find: str = Field("", max_length=200, description="Of a table: only rows that have these words.")
 

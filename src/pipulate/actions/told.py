@@ -18,6 +18,9 @@ CHARS_MAX: Final = 8_000
 ROWS_MAX: Final = 50
 """Most rows, records or runs of what an action returns."""
 
+OFFSET_MAX: Final = 1_000_000_000
+"""Most that can be left out at the beginning: a number that every store can reckon with."""
+
 OPTIONS_MAX: Final = 50
 SHORT_MAX: Final = 300
 _SAYS_NOTHING: Final = frozenset({("step", "1"), ("step", "any")})

@@ -15,7 +15,7 @@ from pipulate.chat import calls as judging
 from pipulate.chat import proposing, turn
 from pipulate.chat.answering import hear, put_by
 from pipulate.chat.asking import Made, put_together, read_log
-from pipulate.chat.calls import Decision
+from pipulate.chat.calls import Decision, own_call
 from pipulate.chat.carrying import Carrying
 from pipulate.chat.conversations import Conversations, checked_text
 from pipulate.chat.growing import Growing
@@ -24,11 +24,9 @@ from pipulate.chat.turn import Turn
 from pipulate.errors import (
     CallDecidedError,
     CallError,
-    CallNotFoundError,
     ModelError,
     ModelMissingError,
     PipulateError,
-    RunNotFoundError,
 )
 from pipulate.events import AnswerGrew, Bus, Happening, MessageChanged, MessagesAdded, ModelChanged
 from pipulate.llm.port import Status
@@ -198,7 +196,7 @@ class Assistant:
             CallDecidedError: If it was decided before, is too old, or is not what was shown.
             CallError: If other arguments break the rules of the action; says which. Nothing is changed then.
         """
-        row = await self._db.read(_own_call, call, who.actor)
+        row = await self._db.read(own_call, call, who.actor)
         edited = None
         if arguments is not None and decision != "deny":
             edited = self._edited(row, arguments)
@@ -500,14 +498,3 @@ def _leave_open(tx: Transaction, conversation: str, actor: str, at: str) -> None
     refuse_others(tx, conversation, actor)
     for question in messages.open_questions(tx, conversation):
         turn.leave(tx, conversation, question.seq, at, "The conversation was cleared.")
-
-
-def _own_call(tx: Transaction, call: str, actor: str) -> CallRow:
-    row = calls.find(tx, call)
-    if row is None:
-        raise CallNotFoundError
-    try:
-        refuse_others(tx, row.conversation, actor)
-    except RunNotFoundError:
-        raise CallNotFoundError from None
-    return row

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from pipulate._clock import from_text, to_text
-from pipulate.errors import CallDecidedError, CallError
+from pipulate.chat.scene import only_profile, refuse_others
+from pipulate.errors import CallDecidedError, CallError, CallNotFoundError, RunNotFoundError
 from pipulate.storage import calls, messages, profiles
 from pipulate.storage.calls import ASKED, DENIED, GONE, REFUSED, RUNNING, CallRow
 from pipulate.storage.database import Transaction
@@ -98,7 +99,9 @@ def granted(tx: Transaction, conversation: str, action: Action, doing: Doing) ->
     given = calls.grants(tx, conversation).get(action.name)
     if given is None or given.decided_at is None or given.seq <= messages.numbers(tx, conversation)[2]:
         return None
-    if calls.has_untrusted(tx, conversation, given.decided_at) or messages.has_untrusted(tx, conversation, given.seq):
+    if calls.has_untrusted(tx, conversation, given.seq, given.decided_at) or messages.has_untrusted(
+        tx, conversation, given.seq
+    ):
         return None
     return given.id
 
@@ -148,6 +151,30 @@ OTHER_PROFILE: Final = "Another profile is chosen now than when this was propose
 _TOO_OLD: Final = "This waited for longer than a day, so it is not carried out any more. Ask again."
 
 
+def own_call(tx: Transaction, call: str, actor: str) -> CallRow:
+    """Return a call in a conversation of a person's own; in a locked profile, of that profile.
+
+    Raises:
+        CallNotFoundError: If there is none.
+    """
+    row = calls.find(tx, call)
+    if row is None:
+        raise CallNotFoundError
+    try:
+        refuse_others(tx, row.conversation, actor)
+    except RunNotFoundError:
+        raise CallNotFoundError from None
+    if only_profile(tx, row.conversation, actor) not in (None, _profile(tx, row)):
+        raise CallNotFoundError
+    return row
+
+
+def _profile(tx: Transaction, call: CallRow) -> str | None:
+    """Return the profile that a call was proposed for; None where it was for none in particular."""
+    answer = messages.find(tx, call.conversation, call.answer)
+    return answer.data.get("profile") if answer is not None else None
+
+
 def _refuse_other_profile(tx: Transaction, call: CallRow, actor: str) -> None:
     """What was proposed for one profile must not be done in another.
 
@@ -156,8 +183,7 @@ def _refuse_other_profile(tx: Transaction, call: CallRow, actor: str) -> None:
     """
     if not messages.is_outside(call.conversation, actor):
         return
-    answer = messages.find(tx, call.conversation, call.answer)
-    if answer is not None and answer.data.get("profile") not in (None, profiles.chosen(tx, actor)):
+    if _profile(tx, call) not in (None, profiles.chosen(tx, actor)):
         raise CallDecidedError(OTHER_PROFILE)
 
 

@@ -12,6 +12,7 @@ from pipulate.llm.port import Ask, Part, Said, Status
 from pipulate.security.who import Who
 from pipulate.storage import lookups, messages, profiles
 from pipulate.storage.database import Transaction
+from pipulate.storage.ledger import RunRow
 from pipulate.tools.action import Doing
 
 
@@ -141,12 +142,23 @@ def refuse_others(tx: Transaction, conversation: str, actor: str) -> None:
     """Refuse a conversation that is neither one of the person's own nor that of a run of theirs.
 
     Raises:
-        RunNotFoundError: If it is another's, or its run is in the bin.
+        RunNotFoundError: If it is another's, its run is in the bin, or a profile is locked that its run is not of.
+    """
+    row = own_run(tx, conversation, actor)
+    if row is not None and profiles.is_locked(tx, actor) and row.profile != profiles.chosen(tx, actor):
+        raise RunNotFoundError(conversation)
+
+
+def own_run(tx: Transaction, conversation: str, actor: str) -> RunRow | None:
+    """Return the run that a person's conversation belongs to, whatever is locked; None for one outside of runs.
+
+    Raises:
+        RunNotFoundError: If the conversation is another's, or its run is in the bin.
     """
     if messages.is_outside(conversation, actor) and _BESIDE.fullmatch(conversation):
-        return
+        return None
     try:
-        lookups.by_id(tx, conversation, actor)
+        return lookups.by_id(tx, conversation, actor)
     except RunNotFoundError:
         raise RunNotFoundError(conversation) from None
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from pipulate._ids import new_id
 from pipulate.chat import calls as judging
-from pipulate.chat.scene import refuse_others
+from pipulate.chat.scene import own_run, refuse_others
 from pipulate.errors import BadNameError, CallError, CallNotFoundError
 from pipulate.llm.port import Call
 from pipulate.storage import calls, messages, profiles
@@ -106,7 +106,7 @@ def put(tx: Transaction, conversation: str, actor: str, at: str, text: str, data
         BadNameError: If too many wait already.
         RunNotFoundError: If the conversation is not the person's own.
     """
-    refuse_others(tx, conversation, actor)
+    own_run(tx, conversation, actor)  # An app may ask while another profile is locked; a page is refused before.
     if len(messages.open_questions(tx, conversation)) >= WAITING_MAX:
         raise BadNameError("So many questions wait for an answer here that no more can be taken. Wait, or stop them.")
     data = {"asked": True, "profile": profiles.chosen(tx, actor), **data}

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pipulate._log import get_logger
 from pipulate.errors import (
     ModelCutError,
     ModelError,
@@ -45,6 +46,8 @@ class Limits:
 
 
 USUAL: Final = Limits()
+
+_log = get_logger()
 
 _SETTLED_S: Final = 15.0
 _SELDOM_S: Final = 30.0
@@ -174,6 +177,9 @@ class Models:
                     self._note(None, ModelUnreachableError(words.down(self._address, is_ollama=self._is_ollama)))
             except ModelError as error:
                 self._note(None, error)
+            except Exception as error:  # noqa: BLE001 - a list that no adapter can read must not end the looking
+                _log.error("model.look_failed", exc_info=error)
+                self._note(None, ModelNonsenseError(words.UNREADABLE))
             else:
                 self._note(found, None)
 

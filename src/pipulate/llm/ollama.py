@@ -14,12 +14,13 @@ from typing import Any, Final
 from pipulate.errors import ModelCutError, ModelNonsenseError, ModelRefusedError
 from pipulate.llm import words
 from pipulate.llm.port import Ask, Called, Ended, Known, Part, Said, Text, Thinking
-from pipulate.llm.reading import Calls
+from pipulate.llm.reading import Calls, count
 from pipulate.llm.wire import Wire
 
 _KEPT: Final = "10m"  # How long a model stays in memory after an answer.
 _MODELS_MAX: Final = 1_000
 _NAME_MAX: Final = 200
+_CALLS_MAX: Final = 100  # Of one line; more than any turn may have.
 
 
 class Ollama:
@@ -35,7 +36,7 @@ class Ollama:
             running = _list(await self._wire.json("api/ps"))
         except ModelRefusedError:  # A version that does not tell.
             running = []
-        loaded = {each.get("name") for each in running}
+        loaded = {_text(each, "name") for each in running}
         return [_known(each, loaded) for each in _list(tags) if _text(each, "name")]
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Part, None]:
@@ -120,7 +121,7 @@ def _parts(content: Mapping[str, Any], calls: Calls) -> Iterator[Part]:
     if text := _text(message, "content"):
         yield Text(text)
     wanted = message.get("tool_calls") or []
-    for each in wanted if isinstance(wanted, list) else [wanted]:
+    for each in wanted[:_CALLS_MAX] if isinstance(wanted, list) else [wanted]:
         function = each.get("function") if isinstance(each, Mapping) else None
         if not isinstance(function, Mapping):
             yield Called(calls.read(None, None, each))
@@ -136,7 +137,7 @@ def _end(content: Mapping[str, Any], *, has_called: bool) -> Ended:
     return Ended("length" if reason == "length" else "stop", prompt, answer)
 
 
-def _known(model: Mapping[str, Any], loaded: set[Any]) -> Known:
+def _known(model: Mapping[str, Any], loaded: set[str]) -> Known:
     details = model.get("details")
     able = model.get("capabilities")
     is_remote = bool(_text(model, "remote_host") or _text(model, "remote_model"))
@@ -167,5 +168,4 @@ def _text(content: Mapping[str, Any], name: str) -> str:
 
 
 def _number(content: Mapping[str, Any], name: str) -> int | None:
-    value = content.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return count(content.get(name))

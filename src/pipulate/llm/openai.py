@@ -12,6 +12,7 @@ from pipulate.errors import ModelNonsenseError, ModelRefusedError
 from pipulate.llm import words
 from pipulate.llm.address import host
 from pipulate.llm.port import Ask, Known, Part
+from pipulate.llm.reading import count
 from pipulate.llm.wire import Wire
 
 if TYPE_CHECKING:
@@ -106,13 +107,12 @@ def _known(model: Mapping[str, Any]) -> Known:
     meta = model.get("meta")
     more = {**(meta if isinstance(meta, Mapping) else {}), **model}
     contexts = (
-        more.get(name) for name in ("n_ctx", "max_model_len", "context_length", "context_window", "n_ctx_train")
+        count(more.get(name)) for name in ("n_ctx", "max_model_len", "context_length", "context_window", "n_ctx_train")
     )
-    size = more.get("size")
     return Known(
         name=model["id"],
-        size_bytes=size if isinstance(size, int) and size > 0 else 0,
-        context=next((each for each in contexts if isinstance(each, int) and each > 0), 0),
+        size_bytes=count(more.get("size")) or 0,
+        context=next((each for each in contexts if each), 0),
         is_loaded=isinstance(meta, Mapping),  # As llama.cpp lists the one it was started with.
         can_chat="embed" not in model["id"].lower(),
     )

@@ -9,6 +9,7 @@ from pipulate.llm.port import Call
 
 _BROKEN_MAX: Final = 1_000
 _NAME_MAX: Final = 100
+_COUNT_MAX: Final = 2**53  # More is no count of anything, and cannot be reckoned with as other numbers can.
 
 
 class Calls:
@@ -48,6 +49,12 @@ class Calls:
 def clean(text: str) -> str:
     """Return a text that can be stored and sent: what no UTF-8 can hold, or no database, is a replacement character."""
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def count(value: Any) -> int | None:
+    """Return a number of tokens or bytes that a server tells of, or None where it is none."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _COUNT_MAX
+    return value if is_count else None
 
 
 def _read(arguments: Any) -> dict[str, Any] | None:

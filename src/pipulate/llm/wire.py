@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,7 @@ ANSWER_BYTES: Final = 50_000_000
 """Most that an answer may have on its way, with all that is written around each word."""
 LIST_BYTES: Final = 10_000_000
 """Most that a list of models may have."""
+_AT_ONCE_BYTES: Final = 4_096  # Of an answer that are read before everything else has its turn.
 _ERROR_BYTES: Final = 10_000  # Of an error that are read.
 _CONNECT_S: Final = 5.0
 _SENT: Final = {"host", "accept", "connection", "content-type", "content-length"}
@@ -69,7 +71,7 @@ class _Counted(httpx2.AsyncByteStream):
         self._body, self._line, self._whole = body, line, whole
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        whole = line = 0
+        whole = line = read = 0
         async for chunk in self._body:
             whole += len(chunk)
             *ended, last = chunk.split(b"\n")
@@ -77,7 +79,13 @@ class _Counted(httpx2.AsyncByteStream):
             line = len(last) if ended else longest
             if whole > self._whole or longest > self._line:
                 raise ModelNonsenseError(words.TOO_MUCH)
-            yield chunk
+            for begin in range(0, len(chunk), _AT_ONCE_BYTES):
+                piece = chunk[begin : begin + _AT_ONCE_BYTES]
+                yield piece
+                read += len(piece)
+                if read >= _AT_ONCE_BYTES:  # What has come already is read without waiting for anything: pages would.
+                    read = 0
+                    await asyncio.sleep(0)
 
     async def aclose(self) -> None:
         await self._body.aclose()

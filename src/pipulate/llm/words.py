@@ -31,6 +31,7 @@ TOO_LONG: Final = (
 )
 FILTERED: Final = "The provider stopped this answer: its filter of contents did not let it pass."
 NO_TOOLS: Final = "This model cannot use tools. Ask again: from now on it is asked without them."
+UNREADABLE: Final = "The models that the server has could not be read; the log says why."
 NOT_OLLAMA: Final = "What answers there is not Ollama. Check PIPULATE_MODEL_URL and PIPULATE_MODEL_SERVER."
 NOT_OPENAI: Final = "What answers there has no list of models. Check PIPULATE_MODEL_URL: it ends with /v1 mostly."
 _KEY: Final = (

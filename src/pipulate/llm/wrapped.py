@@ -53,7 +53,7 @@ from pipulate.errors import (
 )
 from pipulate.llm import words
 from pipulate.llm.port import Ask, Called, Ended, Part, Said, Text, Thinking, Tool
-from pipulate.llm.reading import Calls, clean
+from pipulate.llm.reading import Calls, clean, count
 
 Refused = Callable[[int, bytes, str], ModelError]
 """From a status, what came with it, and the name of the model, to the error that this is."""
@@ -151,7 +151,7 @@ def _part(event: ModelResponseStreamEvent) -> Part | None:
 
 
 def _end(whole: ModelResponse, *, has_called: bool) -> Ended:
-    prompt, said = whole.usage.input_tokens or None, whole.usage.output_tokens or None
+    prompt, said = count(whole.usage.input_tokens) or None, count(whole.usage.output_tokens) or None
     if has_called:
         return Ended("tools", prompt, said)
     return Ended("length" if whole.finish_reason == "length" else "stop", prompt, said)

@@ -153,11 +153,15 @@ def grants(tx: Transaction, conversation: str) -> dict[str, CallRow]:
     return {row[6]: _row(row) for row in rows}
 
 
-def has_untrusted(tx: Transaction, conversation: str, at: str) -> bool:
-    """Tell whether a call that ended at a moment or later brought a model what others wrote."""
+def has_untrusted(tx: Transaction, conversation: str, seq: int, at: str) -> bool:
+    """Tell whether a call brought a model what others wrote: one after a number, or one that ended from a moment on.
+
+    The number is what counts, for a clock can be set back; the moment finds what was under way already.
+    """
     row = tx.one(
-        "SELECT 1 FROM action_calls WHERE conversation = :conversation AND untrusted = 1 AND ended_at >= :at LIMIT 1",
-        conversation=conversation, at=at,
+        "SELECT 1 FROM action_calls WHERE conversation = :conversation AND untrusted = 1"
+        " AND (seq > :seq OR ended_at >= :at) LIMIT 1",
+        conversation=conversation, seq=seq, at=at,
     )  # fmt: skip
     return row is not None
 

@@ -7,13 +7,11 @@ from typing import Any, cast
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from pipulate.chat.calls import Decision
-from pipulate.chat.scene import refuse_others
-from pipulate.errors import CallError, CallNotFoundError, PipulateError
+from pipulate.chat.calls import Decision, own_call
+from pipulate.errors import CallError, PipulateError
 from pipulate.events import ModelChanged
 from pipulate.storage import calls, keyvalue
 from pipulate.storage.calls import CallRow
-from pipulate.storage.database import Transaction
 from pipulate.tools.registry import schema
 from pipulate.ui.assistant import arguments as given
 from pipulate.ui.assistant.cards import call as drawn
@@ -41,11 +39,11 @@ async def retry(visit: Visit) -> Response:
 
 async def decide(visit: Visit) -> Response:
     """Allow or deny what the model asks for; one that was changed meanwhile, or is wrong, is shown again."""
-    row = await visit.site.db.read(_row, visit.request.path_params["call"], visit.who.actor)
+    row = await visit.site.db.read(own_call, visit.request.path_params["call"], visit.who.actor)
     decision = await visit.text("decision")
     if decision not in _DECISIONS:
         raise HTTPException(400, "There is no such decision.")
-    typed = await _typed(visit) if await visit.text("edited") else None
+    typed = await _typed(visit) if row.state == calls.ASKED and await visit.text("edited") else None
     try:
         arguments = _arguments(visit, row, typed) if typed is not None else None
         await visit.site.assistant.decide(
@@ -56,14 +54,6 @@ async def decide(visit: Visit) -> Response:
             visit, row, str(error), typed, status_of(error) if isinstance(error, PipulateError) else 422
         )
     return done(visit)
-
-
-def _row(tx: Transaction, call: str, actor: str) -> CallRow:
-    row = calls.find(tx, call)
-    if row is None:
-        raise CallNotFoundError
-    refuse_others(tx, row.conversation, actor)
-    return row
 
 
 async def _typed(visit: Visit) -> dict[str, str]:
@@ -80,7 +70,7 @@ def _arguments(visit: Visit, row: CallRow, typed: dict[str, str]) -> dict[str, A
 
 async def _again(visit: Visit, row: CallRow, problem: str, typed: dict[str, str] | None, status: int) -> Response:
     """Return the card as it is now with what is wrong, and what was typed where it still can be decided."""
-    fresh = await visit.site.db.read(_row, row.id, visit.who.actor)
+    fresh = await visit.site.db.read(own_call, row.id, visit.who.actor)
     is_open = fresh.state == calls.ASKED
     site = visit.site
     made = await card(site.db, site.registry, fresh, visit.who, problem=problem, typed=typed if is_open else None)

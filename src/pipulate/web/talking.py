@@ -51,6 +51,7 @@ class Talking:
         self._grown = _grown(query.get("grown"))
         self._model = query.get("model", "")[:20]
         self._newest, self._newest_change = self._last, self._change
+        self._cleared: int | None = None
         self._has_model_news = True
         self._grew = asyncio.Event()
         self._in_order = asyncio.Lock()
@@ -138,6 +139,8 @@ class Talking:
 
     async def _send_changes(self) -> None:
         while True:
+            # The numbers first: what changes while the messages are read is told next, and not taken for cleared.
+            _, newest, cleared = await self._site.db.read(stored.numbers, self._place.conversation)
             changed, change = await self._feed.changed(self._place, self._change, self._last)
             for items in _in_frames(changed):
                 plain = [{"seq": each["seq"], "html": each["html"]} for each in items]
@@ -145,10 +148,11 @@ class Talking:
             if not changed:
                 break
             self._change = change
-        _, newest, cleared = await self._site.db.read(stored.numbers, self._place.conversation)
-        if newest > self._change:  # What changed is not shown any more, or all is shown again.
-            self._change = newest
-            await self._send({"type": "cleared", "change": newest, "upto": cleared})
+        is_cleared = self._cleared not in (None, cleared)  # Which a later change of a message may have hidden.
+        self._cleared = cleared
+        if newest > self._change or is_cleared:  # What changed is not shown any more, or all is shown again.
+            self._change = max(newest, self._change)
+            await self._send({"type": "cleared", "change": self._change, "upto": cleared})
 
     async def _send_model(self) -> None:
         if not self._has_model_news:

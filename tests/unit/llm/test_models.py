@@ -73,6 +73,23 @@ async def test_look_that_fails_says_why(error: ModelError, condition: str) -> No
     assert (made.status().condition, made.status().words) == (condition, str(error))
 
 
+async def test_list_that_no_adapter_can_read_is_told_and_looked_for_again() -> None:
+    server = Server(TypeError("unhashable type"))
+    looks: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            raise asyncio.CancelledError
+        assert (made.status().condition, made.status().words) == ("down", words.UNREADABLE)
+        server.has = [Q]
+
+    made = Models(server, Settings(), changed=lambda: None, limits=QUICK, free_bytes=lambda: None, pause=pause)
+    with pytest.raises(asyncio.CancelledError):
+        await made.run()
+    assert made.status().condition == "up"
+
+
 async def test_server_that_says_nothing_is_down_after_the_first_look() -> None:
     made = models(Server(None))
     await made.look()

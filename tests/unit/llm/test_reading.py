@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipulate.llm.port import Call
-from pipulate.llm.reading import Calls, clean
+from pipulate.llm.reading import Calls, clean, count
 
 
 @pytest.mark.parametrize("arguments", [{"a": 1}, '{"a": 1}', ' {"a":1} '])
@@ -79,3 +79,12 @@ def test_any_arguments_can_be_stored(arguments: Any) -> None:
     text = json.dumps(dict(call.arguments), ensure_ascii=False, allow_nan=False) + call.broken
     text.encode()
     assert "\\u0000" not in json.dumps(dict(call.arguments)).replace("\\\\", "")
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [(0, 0), (12, 12), (2**53, 2**53), (2**53 + 1, None), (10**400, None), (-1, None), (True, None), (1.5, None),
+     ("7", None), (None, None)],
+)  # fmt: skip
+def test_number_that_no_count_can_be_is_none(told: Any, read: int | None) -> None:
+    assert count(told) == read
