@@ -165,10 +165,15 @@ def label_in(fields: Sequence[FormField], field: FormField) -> str:
 
 def refusal(what: str, fields: Sequence[FormField], error: InvalidAnswersError) -> CallError:
     """Return why answers are refused, for a model and for people: each field with its sentence."""
+    return CallError(f"{what}: nothing was saved. {told_by_field(fields, error)}")
+
+
+def told_by_field(fields: Sequence[FormField], error: InvalidAnswersError) -> str:
+    """Return what is wrong with answers, each field by its name with its sentence."""
     labels = {each.name: each.label for each in _every(fields)}
     told = []
     for name, words in error.problems.items():
         label = labels.get(name)
         called = f"{label} ({name}): " if label and label != name else f"{name}: " if name else ""
         told.append(f"{called}{words}")
-    return CallError(" ".join([f"{what}: nothing was saved.", *told]))
+    return " ".join(told)

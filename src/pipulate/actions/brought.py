@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from pipulate.actions.answers import refusal
+from pipulate.actions.answers import told_by_field
 from pipulate.actions.guarded import guarded
 from pipulate.actions.told import CHARS_MAX, as_json, cut, open_values
 from pipulate.actions.world import World
@@ -68,7 +68,7 @@ async def _called(world: World, app: AnyApp, declared: AppAction, given: BaseMod
     try:
         made = await guarded(app.name, declared.name, call)
     except InvalidAnswersError as error:
-        raise refusal(f"“{declared.title}”", (), error) from None
+        raise CallError(told_by_field((), error)) from None
     return Result(bounded(app.name, declared.name, made), f"{app.title}: {declared.title}.", untrusted=True)
 
 

@@ -94,7 +94,7 @@ def granted(tx: Transaction, conversation: str, action: Action, doing: Doing) ->
     It holds in a run only, never for what destroys, and no longer than until a model is shown what others wrote: they
     may have written it for the model. Clearing the conversation ends it too.
     """
-    if doing.run is None or conversation != doing.run or action.effect != "write":
+    if doing.run is None or conversation != doing.run or not action.can_be_granted:
         return None
     given = calls.grants(tx, conversation).get(action.name)
     if given is None or given.decided_at is None or given.seq <= messages.numbers(tx, conversation)[2]:

@@ -121,7 +121,9 @@ class Models:
         return self._with(model, there, lost=choice if choice and named(there, choice) is None else "")
 
     def _without(self, condition: Condition, said: str, there: Sequence[Known] = ()) -> Status:
-        return Status(condition, said, leaves=not self._is_here, server=self._address, known=there)
+        return Status(
+            condition, said, leaves=not self._is_here, server=self._address, known=there, is_ollama=self._is_ollama
+        )
 
     def _with(self, model: Known, there: Sequence[Known], *, lost: str) -> Status:
         goes_to = (model.is_remote and "the servers of Ollama") or ("" if self._is_here else host(self._address))
@@ -141,6 +143,8 @@ class Models:
             leaves=bool(goes_to),
             server=self._address,
             known=there,
+            lost=lost,
+            is_ollama=self._is_ollama,
         )
 
     def _best(self, there: Sequence[Known]) -> Known | None:

@@ -190,6 +190,8 @@ class Status:
         leaves: Whether what is said leaves this machine.
         server: Address of the server, without user and password.
         known: All models that can be chosen.
+        lost: Name of the model that was chosen and is not there any more, or "".
+        is_ollama: Whether it is Ollama that is looked for.
     """
 
     condition: Condition
@@ -200,3 +202,5 @@ class Status:
     leaves: bool = False
     server: str = ""
     known: Sequence[Known] = ()
+    lost: str = ""
+    is_ollama: bool = False

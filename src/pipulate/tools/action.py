@@ -93,3 +93,8 @@ class Action:
     differences: Callable[[Any, Doing], Awaitable[Sequence[Difference]]] | None = None
     offered: Callable[[Doing], bool] | None = None
     app: str | None = None
+
+    @property
+    def can_be_granted(self) -> bool:
+        """Whether it can be allowed for the rest of a run: what apps bring may answer with words of others."""
+        return self.effect == "write" and self.app is None

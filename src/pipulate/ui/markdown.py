@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -14,9 +15,13 @@ _TAGS = {
 }  # fmt: skip
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}}
 
-# Nested tags and brackets that never close cost the square of their number, and every other page waits meanwhile.
+# Drawing takes time in which every other page waits, and what is nested or never closes takes the square of its number.
 _LENGTH_MAX = 100_000
-_MARKS_MAX = 2_000
+_LINES_MAX = 3_000
+_CELLS_MAX = 5_000
+_SIGNS_MAX = 20_000
+BRACKETS_MAX = 2_000
+"""Most square brackets that are read as links."""
 
 
 @lru_cache(maxsize=4)
@@ -27,18 +32,37 @@ def _renderer(*, tags: bool, links: bool) -> Any:
     return made if links else made.disable(["link", "image", "reference"])
 
 
+def is_too_much(text: str) -> bool:
+    """Tell whether a text is shown as it is, because to draw it would hold everybody up.
+
+    So is one of more than 100,000 characters, 3,000 lines, 5,000 cells of tables, or 20,000 signs that may stress.
+    """
+    return (
+        len(text) > _LENGTH_MAX
+        or len(text.splitlines()) > _LINES_MAX
+        or sum(map(text.count, "*_~`")) > _SIGNS_MAX
+        or _cells(text) > _CELLS_MAX
+    )
+
+
+def _cells(text: str) -> int:
+    """Return how many cells the tables of a text may have: each of their rows has as many as the widest line."""
+    blocks = (block.splitlines() for block in re.split(r"\n[^\S\n]*\n", text) if "|" in block)
+    return sum(len(lines) * max(line.count("|") for line in lines) for lines in blocks)
+
+
 def markdown(text: str) -> Html:
     """Return Markdown as safe HTML: no scripts, styles, forms, images, ids, classes or `hx-` attributes.
 
-    A text of more than 100,000 characters is shown as it is; in one with more than 2,000 angle or square brackets,
-    those stay what they are.
+    A text that is too much to draw is shown as it is; in one with more than 2,000 angle or square brackets, those stay
+    what they are.
     """
     import nh3  # noqa: PLC0415 - as above
 
     text = text.encode("utf-8", "replace").decode()  # Half surrogates, which no page can hold.
-    if len(text) > _LENGTH_MAX:
+    if is_too_much(text):
         return div(text, class_="text", dir="auto")
-    renderer = _renderer(tags=text.count("<") <= _MARKS_MAX, links=text.count("[") <= _MARKS_MAX)
+    renderer = _renderer(tags=text.count("<") <= BRACKETS_MAX, links=text.count("[") <= BRACKETS_MAX)
     clean = nh3.clean(
         renderer.render(text),
         tags=_TAGS,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pipulate._log import get_logger
 from pipulate.chat.calls import digest
 from pipulate.chat.scene import doing_in
+from pipulate.chat.turn import WANTED
 from pipulate.errors import PipulateError
 from pipulate.security.who import Who
 from pipulate.storage import calls, messages
@@ -68,6 +69,7 @@ async def card(
     if row.state != calls.ASKED or action is None:
         return Card(row, action.title if action is not None else row.action, digest(row.arguments), problem=problem)
     differences, unknown = await _differences(db, action, row, who)
+    may_grant = action.can_be_granted and not is_outside(row.conversation, who.actor)
     return Card(
         row,
         action.title,
@@ -76,7 +78,7 @@ async def card(
         problem or unknown,
         asked(schema(action), row.arguments) if isinstance(row.arguments, Mapping) else (),
         typed,
-        may_allow_for_run=action.effect == "write" and not is_outside(row.conversation, who.actor),
+        may_allow_for_run=may_grant and not await db.read(_is_proposal, row),
     )
 
 
@@ -95,6 +97,12 @@ async def _differences(db: Database, action: Action, row: CallRow, who: Who) -> 
     except Exception as error:  # noqa: BLE001 - plugin border: the card is shown all the same
         _log.warning("action.differences_failed", action=action.name, exc_info=error)
         return None, "What it would change could not be worked out. Its exact arguments are below."
+
+
+def _is_proposal(tx: Transaction, row: CallRow) -> bool:
+    """Tell whether a step asked for it: those are looked at one by one."""
+    question = messages.find(tx, row.conversation, row.question)
+    return question is not None and WANTED in question.data
 
 
 def _doing(tx: Transaction, row: CallRow, who: Who) -> Doing:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from pipulate.ui.assistant.prose import prose
 from pipulate.ui.html import Html, is_safe_address
 from pipulate.ui.markdown import markdown
 from tests.unit.ui.test_html import Parsed
@@ -139,6 +140,22 @@ def test_rendering_takes_no_more_than_a_moment_whatever_the_text(part: str) -> N
     begun = time.process_time()
     markdown(part * (99_000 // len(part)))
     assert time.process_time() - begun < 5  # What grows with the square of the length takes minutes.
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\n" * 3_001, "a\r" * 3_001, "|" * 500 + "\n" + "|-" * 500 + "\n" + "|\n" * 20, "*a" * 20_001, "x" * 100_001],
+    ids=["lines", "old lines", "cells", "signs", "letters"],
+)
+def test_text_that_would_hold_everybody_up_is_shown_as_it_is(text: str) -> None:
+    assert Parsed(markdown(text)).tags == ["div"]
+    assert Parsed(prose(text)).tags == ["div"]
+
+
+def test_long_answer_with_tables_and_code_is_drawn() -> None:
+    table = "| a | b | c |\n|---|---|---|\n" + "| 1 | 2 | 3 |\n" * 100
+    text = f"# Title\n\n{table}\n```py\nx = a | b\n```\n\n" + "Some **words** in `code`.\n\n" * 500
+    assert {"table", "strong", "code"} <= set(Parsed(markdown(text)).tags) & set(Parsed(prose(text)).tags)
 
 
 def test_text_too_long_to_be_rendered_is_shown_as_it_is() -> None:

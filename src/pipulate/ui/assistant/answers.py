@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pipulate.storage.messages import DONE, FAILED, OPEN, STOPPED, Message
-from pipulate.ui.assistant.prose import prose
+from pipulate.ui.assistant.prose import kept_prose
 from pipulate.ui.html import EMPTY, Html, button, details, div, form, input_, join, li, p, span, summary
 from pipulate.ui.words import moment
 
@@ -44,7 +44,7 @@ def answer(
     return li(
         _shortened(message),
         _thinking(thinking) if thinking else None,
-        div(prose(message.text), class_="prose", dir="auto"),
+        div(kept_prose(message.text), class_="prose", dir="auto"),
         _how_it_ended(message, has_calls=has_calls),
         div(
             span(_about(message), moment(message.at, now), class_="when"),

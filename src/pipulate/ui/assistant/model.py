@@ -8,10 +8,6 @@ from pipulate.llm.port import Known, Status
 from pipulate.ui.html import Html, button, code, details, div, form, join, li, ol, p, small, span, strong, summary, ul
 from pipulate.ui.words import size_in_words
 
-_LOST = "The model you chose"  # As `llm.words.gone` begins.
-
-_OLLAMA = "Start Ollama"  # As in `llm.words.down`.
-
 IS_ASKED = ("up", "loading", "looking")
 """Conditions in which what is written goes to the model."""
 
@@ -31,7 +27,7 @@ def _content(status: Status | None) -> Html:
         return join(p(status.words, class_="help"), _leaves(status) if status.leaves else None)
     return join(
         div(_menu(status), class_="model-now"),
-        p(status.words, class_="help") if status.words.startswith(_LOST) else None,
+        p(status.words, class_="help") if status.lost else None,
         _leaves(status) if status.leaves else None,
         None if status.has_tools else p("It can answer, but not look anything up or do anything here.", class_="help"),
     )
@@ -51,7 +47,7 @@ def _without(status: Status | None) -> Html:
 
 def _wants_ollama(status: Status | None) -> bool:
     """Tell whether there is nothing yet of what most people will use: Ollama on this machine."""
-    return status is not None and status.condition == "down" and not status.leaves and _OLLAMA in status.words
+    return status is not None and status.condition == "down" and not status.leaves and status.is_ollama
 
 
 def _first_steps() -> Html:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pipulate.ui.html import Html, button, code, div, pre, raw, span, table
+from pipulate.ui.markdown import BRACKETS_MAX, is_too_much
 
 _TAGS: Final = {
     "a", "bdi", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
@@ -32,9 +33,6 @@ _OUTSIDE: Final = re.compile(r"(?:https?://[^\s<>\"\\]+|mailto:[^\s<>\"\\]+)", r
 
 _INSIDE: Final = "\0"  # No text has it.
 
-# As in `ui.markdown`: what never closes costs the square of its number, and every other page waits meanwhile.
-_LENGTH_MAX: Final = 100_000
-_MARKS_MAX: Final = 2_000
 _TAIL_MAX: Final = 20_000
 _CLOSED: Final = {"paragraph_open", "heading_open", "table_open", "hr", "fence"}
 
@@ -42,15 +40,15 @@ _CLOSED: Final = {"paragraph_open", "heading_open", "table_open", "hr", "fence"}
 def prose(text: str) -> Html:
     """Return Markdown as safe HTML, its code with a button to copy it, its tables in a box that scrolls.
 
-    A text of more than 100,000 characters is shown as it is; in one with more than 2,000 square brackets, those stay
-    what they are.
+    What is too much to draw is shown as it is, as `ui.markdown` does, and so are square brackets where there are more
+    than 2,000.
     """
     import nh3  # noqa: PLC0415 - only pages with an answer need it
 
     text = whole(text)
-    if len(text) > _LENGTH_MAX:
+    if is_too_much(text):
         return div(text, class_="text", dir="auto")
-    renderer = _renderer(links=text.count("[") <= _MARKS_MAX)
+    renderer = _renderer(links=text.count("[") <= BRACKETS_MAX)
     tokens = renderer.parse(text)
     _tame(tokens)
     clean = nh3.clean(
@@ -63,6 +61,12 @@ def prose(text: str) -> Html:
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
     return raw(_dressed(clean))
+
+
+@lru_cache(maxsize=256)
+def kept_prose(text: str) -> Html:
+    """As `prose`, of an answer that has ended: each page that shows it finds it drawn."""
+    return prose(text)
 
 
 def finished(text: str) -> int:
