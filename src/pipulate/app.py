@@ -398,7 +398,8 @@ async def _tidy(site: Site, stop: asyncio.Event) -> None:
         except (PipulateError, OSError) as error:
             _log.warning("files.not_cleared", reason=str(error))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _TIDY_EVERY_S)
+            async with asyncio.timeout(_TIDY_EVERY_S):
+                await stop.wait()
 
 
 async def _empty_bin(site: Site) -> None:

@@ -168,6 +168,14 @@ def test_nothing_is_global_and_nothing_prints() -> None:
     ] == []
 
 
+def test_nothing_waits_in_a_way_that_loses_a_cancellation() -> None:
+    """On Python 3.11 `asyncio.wait_for` goes on where what it waits for ends just as it is cancelled; `timeout` not."""
+    found = [
+        where for node, where in nodes() if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.wait_for"
+    ]
+    assert found == []
+
+
 def test_no_test_sleeps() -> None:
     found = {
         where

@@ -124,8 +124,8 @@ class Carrying:
                 given = checked(action, row.arguments)
             except ValueError as error:
                 return _failed(f"The arguments do not fit any more: {error}")
-            limit = _READ_S if action.effect == "read" else None
-            result = await asyncio.wait_for(action.do(given, replace(doing, submit=row.id)), limit)
+            async with asyncio.timeout(_READ_S if action.effect == "read" else None):
+                result = await action.do(given, replace(doing, submit=row.id))
             return Outcome(calls.DONE, judging.stored(result), result.untrusted)
         except PipulateError as error:
             return _failed(str(error))

@@ -83,7 +83,8 @@ class TransactJobs(StoredJobs):
             loop, opened = self._loop, self._opened
         if loop is not None and opened is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.wrap_future(opened), _OPEN_S)
+                async with asyncio.timeout(_OPEN_S):
+                    await asyncio.wrap_future(opened)
             if not opened.cancelled():
                 await self._drain(drain_s)
                 self._engine.be_quiet()

@@ -171,9 +171,8 @@ class PostgresDatabase:
         until = time.monotonic() + _GIVE_UP_S
         self._refuse_if_closed()
         try:
-            return await asyncio.wait_for(
-                self._threads.run(self._do, until, begin, unit, args, kwargs), _GIVE_UP_S + 0.5
-            )
+            async with asyncio.timeout(_GIVE_UP_S + 0.5):
+                return await self._threads.run(self._do, until, begin, unit, args, kwargs)
         except TimeoutError as error:
             raise StoreUnavailableError(_SILENT) from error
         except RuntimeError:

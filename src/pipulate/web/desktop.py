@@ -51,7 +51,8 @@ async def show(folder: Path) -> None:
             *command, str(folder), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-        code = await asyncio.wait_for(process.wait(), _WAITS_S)
+        async with asyncio.timeout(_WAITS_S):
+            code = await process.wait()
     except TimeoutError:
         return  # It goes on, so there is something to look at.
     except OSError as error:

@@ -272,7 +272,8 @@ class _Page:
                 began, heard = time.monotonic(), 0
             heard += 1
             if heard > _HEARD_PER_S:
-                await asyncio.wait_for(self._socket.close(_NOT_WELCOME), _SEND_S)
+                async with asyncio.timeout(_SEND_S):
+                    await self._socket.close(_NOT_WELCOME)
                 return
 
     def _let_go(self) -> None:
