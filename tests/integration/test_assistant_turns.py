@@ -167,7 +167,7 @@ async def test_what_an_answer_took_is_kept_and_teaches_the_next_estimate(room: R
     room.model.script(Says("Yes.", counted=(700, 3), thinking="hmm"))
     await room.ask(TALK)
     data = room.log(TALK)[-1].data
-    assert data["usage"] == {"prompt": 700, "answer": 3, "total": 16_384, "shortened": False}
+    assert data["usage"] == {"prompt": 700, "answer": 3, "total": 16_384, "shortened": False, "without": 0}
     assert data["thinking"] == "hmm"
     ((model, estimated, counted),) = room.model.tokens.learned
     assert (model, counted) == (MODEL, 700)

@@ -29,6 +29,7 @@ class Made:
         offered: Name of each action it may ask for -> action.
         budget: The room it takes.
         proposal: What it is asked to fill in; None where it answers in its own words.
+        without: Number of actions that there was no room to tell it of.
     """
 
     ask: Ask
@@ -36,6 +37,7 @@ class Made:
     offered: Mapping[str, Action]
     budget: Budget
     proposal: Proposal | None = None
+    without: int = 0
 
     @property
     def is_untrusted(self) -> bool:
@@ -54,7 +56,7 @@ class Made:
         return {
             "prompt": prompt if prompt is not None else self.budget.used,
             "answer": answer if answer is not None else tokens.estimate(self.ask.model, text),
-            "total": self.budget.total, "shortened": self.budget.shortened,
+            "total": self.budget.total, "shortened": self.budget.shortened, "without": self.without,
         }  # fmt: skip
 
 
@@ -91,4 +93,5 @@ def put_together(
     )
     said, budget = context.build(scene, before, now, total, (cost, answer), estimate)
     offered = {each.name: each for each in actions[: len(tools)]}
-    return Made(Ask(status.model, said, tools, total, answer), scene, offered, budget)
+    ask = Ask(status.model, said, tools, total, answer)
+    return Made(ask, scene, offered, budget, without=len(actions) - len(tools))

@@ -101,7 +101,8 @@ class Carrying:
             try:
                 outcome = await self._outcome(row, doing)
             except asyncio.CancelledError:
-                await self._write(row.conversation, turn.lost, row, to_text(self._clock.now()))
+                end = turn.cut_short if row.effect == "read" else turn.lost  # Who stops a look ends its turn as well.
+                await self._write(row.conversation, end, row, to_text(self._clock.now()))
                 return
             await self._write(
                 row.conversation, calls.change, row.id, calls.RUNNING, state=outcome.state, result=outcome.result,

@@ -306,6 +306,11 @@ ENDED: Final = "The program was ended before this was done."
 
 def lost(tx: Transaction, row: CallRow, at: str) -> None:
     """Write down that a call was begun and nothing is known of its end; its turn does not go on from there."""
+    cut_short(tx, row, at)
+    leave(tx, row.conversation, row.question, at, ENDED)
+
+
+def cut_short(tx: Transaction, row: CallRow, at: str) -> None:
+    """Write down that a call was begun and did not come to its end."""
     words = "It was broken off." if row.effect == "read" else "It was cut short: nobody knows whether it was done."
     calls.change(tx, row.id, RUNNING, state=FAILED, ended_at=at, result=judging.told(words))
-    leave(tx, row.conversation, row.question, at, ENDED)

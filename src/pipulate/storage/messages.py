@@ -64,7 +64,8 @@ class Message:
         data: What belongs to it, as JSON. Of a question: `asked` (true), `view`, what the page showed, `profile`, which
             one was chosen, and `since`, the number of the message before the newest try to answer it. Of an answer:
             `question` (number of the message it answers), `model`, `profile`, and at its end what is known of `usage`
-            (tokens `prompt`, `answer`, `total` that there is room for; `shortened`, true where something was left out),
+            (tokens `prompt`, `answer`, `total` that there is room for; `shortened`, true where something was left out;
+            `without`, the number of actions the model was not told of for want of room),
             `error` (`code`, `words`), `thinking` (text), `untrusted` (true where the model was shown others' words).
             Of a call: `question` and `answer`.
         changed: Number of the change that made it as it is, 0 where there was none.

@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from pipulate.chat import context
+from pipulate.chat.asking import put_together
 from pipulate.chat.context import Budget, Exchange, Past, build, fitting, framed, past
 from pipulate.chat.scene import Scene
 from pipulate.errors import ModelTooLongError
-from pipulate.llm.port import Said, Tool
+from pipulate.llm.port import Said, Status, Tool
+from pipulate.llm.tokens import Tokens
 from pipulate.security.who import Who
 from pipulate.storage.calls import CallRow
 from pipulate.storage.journal import Event
 from pipulate.storage.messages import Message
-from pipulate.tools.action import Doing
+from pipulate.tools.action import Action, Doing, Result
 
 AT = "2026-01-02T03:04:05.000000Z"
 DOING = Doing(Who("ada"), "default")
@@ -185,6 +188,22 @@ def test_tools_that_have_no_room_are_left_out_from_the_last() -> None:
     kept, used = fitting(tools, 16_384, estimate)
     assert [each.name for each in kept] == ["t0", "t1", "t2", "t3"]
     assert used <= 16_384 // 4
+
+
+def test_how_many_actions_had_no_room_is_known() -> None:
+    async def do(_given: Any, _doing: Doing) -> Result:
+        raise NotImplementedError
+
+    class Given(BaseModel):
+        value: str = ""
+
+    some = [Action(f"a{number}", "Do it", "x" * 400, Given, "read", do) for number in range(9)]
+    log = (Past([], []), Exchange(question(99)))
+    for total, without in ((2_048, 7), (16_384, 0)):
+        status = Status("up", "", model="tiny:1b", context=total)
+        given = put_together(log, Scene(DOING), some, status, Tokens(), 500)
+        assert len(given.ask.tools) == len(given.offered) == 9 - without
+        assert given.without == given.usage(None, "", Tokens())["without"] == without
 
 
 def test_a_name_that_is_none_is_not_given_to_a_server_again() -> None:

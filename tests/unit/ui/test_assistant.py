@@ -159,6 +159,9 @@ def test_answer_says_how_it_ended_and_what_it_took() -> None:
     used = growing("done", model="tiny:4b", usage={"prompt": 3_000, "answer": 120, "total": 16_384, "shortened": True})
     assert "3,120 of 16,384 tokens" in Parsed(answer(used, "r", NOW)).text
     assert "Older messages were left out" in Parsed(answer(used, "r", NOW)).text
+    assert "no room to tell the model" not in Parsed(answer(used, "r", NOW)).text
+    few = growing("done", usage={"prompt": 1_900, "answer": 20, "total": 2_048, "without": 9})
+    assert "no room to tell the model of all it can do" in Parsed(answer(few, "r", NOW)).text
 
 
 def test_line_of_the_model_says_what_is_and_what_to_do() -> None:

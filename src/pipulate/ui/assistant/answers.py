@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from pipulate.storage.messages import DONE, FAILED, OPEN, STOPPED, Message
 from pipulate.ui.assistant.prose import kept_prose
-from pipulate.ui.html import EMPTY, Html, button, details, div, form, input_, join, li, p, span, summary
+from pipulate.ui.html import EMPTY, Html, button, code, details, div, form, input_, join, li, p, span, summary
 from pipulate.ui.words import moment
 
 
@@ -43,6 +43,7 @@ def answer(
     thinking = str(message.data.get("thinking") or "")
     return li(
         _shortened(message),
+        _without(message),
         _thinking(thinking) if thinking else None,
         div(kept_prose(message.text), class_="prose", dir="auto"),
         _how_it_ended(message, has_calls=has_calls),
@@ -89,6 +90,14 @@ def _thinking(text: str, *, is_shown: bool = True) -> Html:
 def _shortened(message: Message) -> Html | None:
     is_so = message.data.get("shortened") or _usage(message).get("shortened")
     return p("Older messages were left out: there was no room for them.", class_="help left-out") if is_so else None
+
+
+def _without(message: Message) -> Html | None:
+    """Return what says that the model could not be told of everything it can do here."""
+    if not _usage(message).get("without"):
+        return None
+    words = "There was no room to tell the model of all it can do here. One that takes more at once, or a higher"
+    return p(words, " ", code("PIPULATE_MODEL_CONTEXT"), ", helps.", class_="help left-out")
 
 
 def _how_it_ended(message: Message, *, has_calls: bool) -> Html | None:
