@@ -71,7 +71,10 @@ def test_run_lets_a_browser_in_through_the_printed_link(tmp_path: Path) -> None:
 
 
 def test_run_prints_only_the_link_when_a_script_asks_for_it(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "loud.py").write_text("print('Here I am')\n")
     with Server(tmp_path) as server:
+        until(lambda: "Here I am" in server.log())
         server.stop()
         assert server.process.stdout is not None
         assert server.process.stdout.read() == ""

@@ -9,7 +9,7 @@ import sys
 import threading
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -61,12 +61,13 @@ def run(
 
     _log.configure(settings.log_level, stream=sys.stderr if print_url else sys.stdout)
     _make_plugin_folder(settings.plugins)
-    with contextlib.closing(_listen(address, settings)) as listener:
+    out = sys.stdout
+    with contextlib.closing(_listen(address, settings)) as listener, _kept_clean(print_url):
         port = listener.getsockname()[1]
         application = build(settings)
         application.answers_at(port)
         server = Server(config(application.asgi, host=address, port=port))
-        announcing = (application, address, port, print_url, no_browser)
+        announcing = (application, address, port, out if print_url else None, no_browser)
         threading.Thread(target=_announce, args=announcing, name="announce", daemon=True).start()
         server.run(sockets=[listener])
     if not server.started:
@@ -89,15 +90,20 @@ def link(data: Path | None, as_json: bool) -> None:
     show_json(answer) if as_json else click.echo(answer["url"])
 
 
-def _announce(application: Application, address: str, port: int, print_url: bool, no_browser: bool) -> None:
-    """Say where the server is as soon as it answers, and open it."""
+def _kept_clean(print_url: bool) -> contextlib.AbstractContextManager[object]:
+    """Let what apps print go where the log goes while a script reads standard output."""
+    return contextlib.redirect_stdout(sys.stderr) if print_url else contextlib.nullcontext()
+
+
+def _announce(application: Application, address: str, port: int, script: IO[str] | None, no_browser: bool) -> None:
+    """Say where the server is as soon as it answers, and open it; `script` reads the link and nothing else."""
     if not _answers(address, port):
         return
     place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     link = application.new_link(port).replace(f"127.0.0.1:{port}", place, 1)
-    if print_url:
-        click.echo(link)
-        sys.stdout.flush()
+    if script is not None:
+        click.echo(link, file=script)
+        script.flush()
         return
     click.echo(f"Pipulate runs at http://{place} - stop it with Ctrl C.")
     if no_browser or not _open_browser(application, link):
