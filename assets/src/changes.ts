@@ -90,6 +90,7 @@ async function morph(): Promise<void> {
   restore(document);
   filled(now);
   dressAll();
+  document.dispatchEvent(new CustomEvent("pipulate:morphed"));
   // What had the focus is gone with what it was for: the keyboard goes on in the step that is open now.
   if (hadFocus && document.activeElement === document.body) {
     now.querySelector<HTMLElement>(".step.open .card button, .step.open .card input:not([type=hidden])")?.focus();

@@ -3,7 +3,7 @@
 import { beAbout, showAnew, startAssistant } from "./assistant";
 import { changed, startChanges } from "./changes";
 import { drop } from "./drafts";
-import { type JobChange, type Part, type Progress, refillLive, showJob, showLive, showProgress, topics } from "./moving";
+import { type JobChange, type Part, type Progress, refillLive, refillProgress, showJob, showLive, showProgress, topics } from "./moving";
 import { byId, currentRun, dismiss, notify } from "./page";
 import { followSuggestion, startSuggestions } from "./suggests";
 import { tab } from "./tab";
@@ -33,6 +33,7 @@ let shown = "";
 /** Where a swap brought other places for live views, the server has to know. */
 function followPlaces(): void {
   refillLive();
+  refillProgress();
   if (!current || topics() === shown) return;
   const left = current;
   clearTimeout(nextTry);
@@ -135,7 +136,7 @@ export function startLive(): void {
   startAssistant();
   startChanges();
   connect();
-  document.addEventListener("htmx:afterSettle", followPlaces);
+  for (const type of ["htmx:afterSettle", "pipulate:morphed"]) document.addEventListener(type, followPlaces);
   document.addEventListener("pipulate:follow", (event) => {
     const { run, version } = (event as CustomEvent<{ run: string; version: string }>).detail;
     if (byId("messages")?.dataset["run"] !== run) follow(run, version);

@@ -69,7 +69,21 @@ function draw({ topic, html, at }: Part, places: Iterable<HTMLElement>): void {
   }
 }
 
+const FRESH_MS = 3000; // After that long, an answer knows of it.
+let latest: { run: string | undefined; frame: Progress; at: number } | undefined;
+
 export function showProgress(frame: Progress): void {
+  latest = frame.ended ? undefined : { run: currentRun()?.dataset["run"], frame, at: performance.now() };
+  drawProgress(frame);
+}
+
+/** An answer that was made before the last word of a running step may come after it. */
+export function refillProgress(): void {
+  if (!latest || latest.run !== currentRun()?.dataset["run"] || performance.now() - latest.at > FRESH_MS) return;
+  if (byId(`step-${latest.frame.step}`)?.querySelector("[data-progress] progress")) drawProgress(latest.frame);
+}
+
+function drawProgress(frame: Progress): void {
   const step = byId(`step-${frame.step}`);
   const place = step?.querySelector<HTMLElement>("[data-progress]") ?? progressPlace(step);
   if (!place) return;

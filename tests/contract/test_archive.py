@@ -383,7 +383,7 @@ UNFIT: dict[str, Callable[[bytes], bytes]] = {
     "of no version": manifest(lambda document: document.update(revision=None)),
     "with a table nobody knows": table("more", row("x")),
     "with a column nobody knows": table("conversations", row("x"), columns=["evil"]),
-    "with the same row twice": table("conversations", 2 * row("x", 1, 0, 0)),
+    "with the same row twice": table("conversations", 2 * row("x", 1, 0, 0, 0)),
     "with rows that belong to nothing": table("runs", b""),
 }
 

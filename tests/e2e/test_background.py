@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, WebSocketRoute, expect
 
-from tests.e2e.conftest import Person, person
+from tests.e2e.conftest import Person, person, until
 from tests.support.server import Server
 
 APP = """
@@ -150,6 +152,30 @@ def test_answer_of_a_click_has_its_place_though_news_of_the_job_came_before_it(s
     page.unroute("**/steps/letters/job")
     sent[0].continue_()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_answer_that_is_older_than_what_a_job_said_since_takes_nothing_back(somebody: Person, folder: Path) -> None:
+    sockets: list[WebSocketRoute] = []
+    held: list[tuple[Route, APIResponse]] = []
+
+    def passes(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    somebody.page.route_web_socket(re.compile("/-/live"), passes)
+    page = _begin(somebody)
+    expect(page.locator("#step-letters")).to_contain_text("(0 of 4)")
+    page.evaluate("document.addEventListener('pipulate:morphed', () => { window.isMorphed = true; })")
+    page.route(page.url, lambda route: held.append((route, route.fetch())))
+    run = page.locator("#run").get_attribute("data-run")
+    news = {"type": "job", "job": "other", "run": run, "step": "letters", "status": "queued"}
+    with page.expect_request(page.url):
+        sockets[-1].send(json.dumps(news))  # The page looks how the run stands.
+    _go(folder, "one")
+    expect(page.locator("#step-letters")).to_contain_text("Counted one (1 of 4)")
+    held[0][0].fulfill(response=held[0][1])
+    until(page, "window.isMorphed")
+    expect(page.locator("#step-letters")).to_contain_text("Counted one (1 of 4)")
 
 
 def test_job_that_fails_says_what_its_author_needs(somebody: Person, folder: Path) -> None:
