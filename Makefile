@@ -29,8 +29,8 @@ test: dev ## Everything that has to hold: lint, types, contracts, all tests
 	@# Tests are compiled once, beside the checks, and not by each of the processes that run them.
 	@$(BIN)/python -m pytest --collect-only -q >/dev/null 2>&1 & \
 	$(MAKE) --no-print-directory check; checked=$$?; wait; exit $$checked
-	@# Three processes for each core: tests wait for servers, browsers and disks more than half of their time.
-	@workers=$$(( $$(getconf _NPROCESSORS_ONLN) * 3 )); \
+	@# Two processes for each core: tests wait for servers, browsers and disks half of their time.
+	@workers=$$(( $$(getconf _NPROCESSORS_ONLN) * 2 )); \
 	$(BIN)/python -m pytest -n "$$workers" --maxprocesses 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: dev ## Lint, format, types, import contracts; seconds

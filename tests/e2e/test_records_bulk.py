@@ -88,8 +88,10 @@ def without_script(browser: Browser, server: Server) -> None:
     page.goto(f"{server.address}/stock?bin=1")
     page.get_by_role("button", name="Empty the bin").click()
     expect(page.get_by_role("heading", name="Erase 5,000 records")).to_be_visible()
-    while page.get_by_role("link", name="Look again").count():
-        page.get_by_role("link", name="Look again").click()
+    again = page.get_by_role("link", name="Look again")
+    while again.count():
+        again.click()
+        page.wait_for_load_state()
     expect(page.get_by_role("heading", name="5,000 records erased")).to_be_visible()
     page.get_by_role("link", name="Back to Stock").click()
     expect(page.get_by_text("There is nothing here yet.")).to_be_visible()

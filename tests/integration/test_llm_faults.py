@@ -27,7 +27,7 @@ from tests.support.ollama import STATUSES, Fault, Ollama, Turn
 
 pytestmark = pytest.mark.anyio
 
-QUICK = Limits(look_s=20, between_s=0.2)
+QUICK = Limits(look_s=20, between_s=0.5)
 IN_TIME_S = 1.0
 
 FAULTS: dict[Fault, type[ModelError] | None] = {
@@ -61,7 +61,7 @@ async def asked(request: pytest.FixtureRequest, server: Ollama) -> AsyncIterator
     assert (text(found), error) == ("hi there ", None)
     await server.until(lambda each: each.open == 0)
     server.aborted = server.ended = 0
-    made._settings = made._settings.model_copy(update={"model_wait_s": 0.5})
+    made._settings = made._settings.model_copy(update={"model_wait_s": 1.0})
     yield made
     await made.close()
     await server.until(lambda each: each.open == each.connections == 0)
@@ -132,9 +132,12 @@ async def test_line_of_a_hundred_million_bytes_is_not_read_to_its_end(server: Ol
 
 
 async def test_after_every_fault_the_next_answer_is_whole(server: Ollama, asked: Models) -> None:
+    short, patient = asked._settings, asked._settings.model_copy(update={"model_wait_s": 60.0})
     for fault in FAULTS:
         server.script(Turn("one two three", fault=fault), Turn("all is well"))
+        asked._settings, asked._limits = short, QUICK
         await parts(asked.stream(ASK))
+        asked._settings, asked._limits = patient, Limits()
         found, error = await parts(asked.stream(ASK))
         assert (text(found), error) == ("all is well ", None), fault
 
@@ -165,7 +168,7 @@ async def test_server_that_dies_in_the_middle_and_comes_back_is_down_and_up_agai
         await asked.look()
         assert asked.status().condition == "up"
         assert (await parts(asked.stream(ASK)))[1] is None
-        assert again.ended == 1
+        await again.until(lambda each: each.ended == 1)
 
 
 @pytest.mark.parametrize("looks", ["silent", *(each for each in STATUSES if each not in ("moved", "loading"))])
