@@ -26,6 +26,22 @@ WORDS = {
 }
 
 
+FOR_UV = {
+    "index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS",
+    "cert": "SSL_CERT_FILE",
+}  # fmt: skip
+"""What pip is told, and what says the same to uv."""
+
+LIKE_PIP = ("--system-certs", "--index-strategy", "unsafe-best-match")
+"""Options with which uv looks for packages where pip does; the hashes keep it safe."""
+
+NO_MATTER = {
+    "cache-dir", "config-file", "default-timeout", "disable-pip-version-check", "no-cache-dir", "retries", "timeout",
+    "user",
+}  # fmt: skip
+"""What pip is told that says nothing about where packages are."""
+
+
 def part(name: str) -> str:
     """Return one part of the lock file."""
     found = re.search(rf"^# --- {re.escape(name)} ---\n(.*?)(?=^# --- |\Z)", LOCK.read_text(), re.MULTILINE | re.DOTALL)
@@ -44,13 +60,12 @@ def wanted(name: str) -> str:
     return hashlib.sha256("\0".join(what).encode()).hexdigest()
 
 
-def run(*command: str | Path) -> None:
-    """Run a command; what it says is shown only if it fails."""
-    environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+def run(*command: str | Path, **variables: str) -> None:
+    """Run a command; what it says is kept for whoever has to know why it failed."""
+    environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", **variables}
     done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, errors="replace")
     if done.returncode:
-        sys.stderr.write(done.stdout + done.stderr)
-        raise subprocess.CalledProcessError(done.returncode, [str(each) for each in command])
+        raise subprocess.CalledProcessError(done.returncode, [str(each) for each in command], done.stdout, done.stderr)
 
 
 def refuse_link() -> None:
@@ -74,12 +89,39 @@ def make_environment() -> None:
         place.write_text(str(VENV))
 
 
-def install(name: str) -> None:
-    """Install one part of the lock file, every package checked against its hash."""
+def sources() -> dict[str, str] | None:
+    """Return for uv where pip was told to get packages, as environment variables; None where only pip can do that."""
+    told = subprocess.run([PYTHON, "-m", "pip", "config", "list"], check=False, capture_output=True, text=True)
+    found = dict(re.findall(r"^\S+?\.([a-z-]+)='(.*)'$", told.stdout, re.MULTILINE))  # What counts most comes last.
+    if told.returncode or not FOR_UV.keys() | NO_MATTER >= found.keys():
+        return None
+    return {FOR_UV[name]: value for name, value in found.items() if name in FOR_UV}
+
+
+def install_locked(text: str, by_uv: dict[str, str] | None = None) -> None:
+    """Install packages as the lock file has them, each checked against its hash; by uv with these variables, or pip."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write(part(name))
+        file.write(text)
         file.flush()
-        run(PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--requirement", file.name)
+        what = ("--quiet", "--require-hashes", "--no-deps", "--requirement", file.name)
+        if by_uv is None:
+            run(PYTHON, "-m", "pip", "install", *what)
+        else:
+            run(PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, *LIKE_PIP, *what, **by_uv)
+
+
+def install(name: str) -> None:
+    """Install one part of the lock file: by uv, ten times as quick, or by pip where that does not do."""
+    known = sources()
+    entry = re.search(r"^uv==[^\n]+\n(?:    --hash=[^\n]+\n)+", LOCK.read_text(), re.MULTILINE)
+    if known is not None and entry is not None:
+        try:
+            install_locked(entry[0])
+            install_locked(part(name), known)
+        except subprocess.CalledProcessError:
+            install_locked(part(name))
+    else:
+        install_locked(part(name))
     if name == "program":
         run(PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT)
 
@@ -102,7 +144,8 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except subprocess.CalledProcessError:
+    except subprocess.CalledProcessError as error:
+        sys.stderr.write(f"{error.stdout}{error.stderr}")
         sys.exit(
             "The environment could not be made; the reason stands above. If it is the network or the package index,"
             " run the same command again later: it goes on where it stopped."

@@ -9,6 +9,7 @@ import { startNeeds } from "./needs";
 import { startPanels } from "./panels";
 import { startRequests } from "./requests";
 import { holdTab } from "./tab";
+import { startWriting } from "./writing";
 import { startZones } from "./zones";
 
 declare global {
@@ -22,9 +23,9 @@ holdTab();
 startRequests();
 startPanels();
 startDrafts();
+startWriting();
 startNeeds();
 startJobs();
 startLive();
 startCopies();
 startZones();
-startNeeds();

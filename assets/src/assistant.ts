@@ -6,17 +6,22 @@ import { box, element, isAnswering, messages, replace, showModel, startTalk, sta
 
 const OWN = { "HX-Request": "true" };
 
+/** Send what is in a form of the panel. */
+export function post(form: HTMLFormElement, data: FormData): Promise<Response> {
+  return fetch(form.getAttribute("action") ?? "", {
+    method: "POST",
+    headers: { ...OWN, "X-Pipulate-Tab": tab() },
+    body: new URLSearchParams(data as unknown as Record<string, string>),
+  });
+}
+
 async function send(form: HTMLFormElement, submitter: HTMLButtonElement | null): Promise<void> {
   const data = new FormData(form);
   if (submitter?.name) data.append(submitter.name, submitter.value);
   complain(form, "");
   setBusy(form, true);
   try {
-    const answer = await fetch(form.getAttribute("action") ?? "", {
-      method: "POST",
-      headers: { ...OWN, "X-Pipulate-Tab": tab(), "Content-Type": "application/x-www-form-urlencoded" },
-      body: new URLSearchParams(data as unknown as Record<string, string>),
-    });
+    const answer = await post(form, data);
     const text = await answer.text();
     if (answer.ok || answer.headers.has("x-pipulate-swap")) place(text);
     else complain(form, reasonOf(answer.status, text, (name) => answer.headers.get(name)));
@@ -35,7 +40,8 @@ function setBusy(form: HTMLFormElement, isBusy: boolean): void {
   }
 }
 
-function complain(form: HTMLFormElement, words: string): void {
+/** Say below a form what hindered it; nothing any more for "". */
+export function complain(form: HTMLFormElement, words: string): void {
   const next = form.nextElementSibling;
   if (next?.classList.contains("send-problem")) next.remove();
   if (!words) return;
@@ -51,9 +57,17 @@ function place(html: string): void {
   if (!html.trim()) return;
   const made = element(html);
   if (made.id === "assistant-model") showModel(html) || sayUnchanged();
-  else if (made.classList.contains("messages")) takeBox(html);
+  else if (made.classList.contains("messages")) takeAnew(made, html);
   else replace(document.querySelector(`#messages > [data-seq="${made.dataset["seq"]}"]`), made);
-  if (made.classList.contains("call")) made.querySelector<HTMLElement>("summary, button")?.focus();
+}
+
+/** Show a conversation anew; not where the page is about another one by now, or further on than what came back. */
+function takeAnew(made: HTMLElement, html: string): void {
+  const [fresh, shown] = [made.querySelector<HTMLElement>("#messages")?.dataset, messages()?.dataset];
+  if (!fresh || fresh["conversation"] !== shown?.["conversation"]) return;
+  if (Number(fresh["changes"]) < Number(shown?.["changes"])) return void showAnew().catch(() => {});
+  takeBox(html);
+  document.dispatchEvent(new Event("pipulate:talk"));
 }
 
 /** Who looked again and finds the same line has to know that somebody looked. */

@@ -34,11 +34,15 @@ let shown = "";
 function followPlaces(): void {
   refillLive();
   refillProgress();
-  if (!current || topics() === shown) return;
+  if (current && topics() !== shown) connectAnew();
+}
+
+/** Let the server go on from what the page shows now. */
+function connectAnew(): void {
   const left = current;
   clearTimeout(nextTry);
   connect();
-  left.close();
+  left?.close();
 }
 
 function address(): string {
@@ -85,16 +89,13 @@ function connect(): void {
 export function follow(run: string, version: string): void {
   const list = byId("messages");
   if (!list) return;
-  clearTimeout(nextTry);
   failures = 0;
   for (const notice of ["offline", "gone"]) dismiss(notice);
   list.replaceChildren();
   Object.assign(list.dataset, { conversation: run, run, version, last: "0", changes: "0", cleared: "0" });
   moveNotes(run);
   beAbout(run);
-  const left = current;
-  connect();
-  left?.close();
+  connectAnew();
 }
 
 function moveNotes(run: string): void {
@@ -126,8 +127,9 @@ function take(frame: Frame): void {
 function cleared(number: number, upto: number): void {
   const list = byId("messages");
   if (!list) return;
-  list.dataset["changes"] = String(number);
+  // Where it cannot be asked for now, the server says so again when the page is back: its number stays what it was.
   if (Number(list.dataset["cleared"] ?? 0) !== upto) void showAnew().catch(() => {});
+  else list.dataset["changes"] = String(number);
 }
 
 export function startLive(): void {
@@ -136,6 +138,7 @@ export function startLive(): void {
   startAssistant();
   startChanges();
   connect();
+  document.addEventListener("pipulate:talk", connectAnew); // Frames that came meanwhile may be missing in it.
   for (const type of ["htmx:afterSettle", "pipulate:morphed"]) document.addEventListener(type, followPlaces);
   document.addEventListener("pipulate:follow", (event) => {
     const { run, version } = (event as CustomEvent<{ run: string; version: string }>).detail;

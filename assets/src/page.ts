@@ -52,6 +52,9 @@ export function button(words: string, kind: string, run: () => void): HTMLButton
   return made;
 }
 
+/** What is said where a form could not be sent. */
+export const AWAY = "The server does not answer. What you typed is still here; press the button again when it is back.";
+
 /** Why the server did not do something, in words for a person; `header` finds a header of its answer. */
 export function reasonOf(status: number, text: string, header: (name: string) => string | null): string {
   const said = header("x-pipulate-notice");

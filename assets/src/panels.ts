@@ -4,6 +4,7 @@ import htmx from "htmx.org";
 import { byId, remember } from "./page";
 
 const WIDTH = "pipulate.assistant.width";
+const SMALL = "(max-width: 860px)";
 const NARROWEST = 260;
 const WIDEST = 720;
 
@@ -31,7 +32,7 @@ function closeMenus(except?: Element | null): void {
 
 function toggleAssistant(): void {
   const body = document.body;
-  if (matchMedia("(max-width: 860px)").matches) {
+  if (matchMedia(SMALL).matches) {
     // On a small screen it is a sheet over the work: never open by itself, and not worth remembering.
     body.toggleAttribute("data-sheet");
     return;
@@ -42,8 +43,22 @@ function toggleAssistant(): void {
   if (next === "shown") byId("assistant")?.querySelector<HTMLElement>("textarea")?.focus();
 }
 
+/** Open the assistant, wherever it is, and go to what waits there for somebody; else to the field to write in. */
+function showAssistant(): void {
+  if (matchMedia(SMALL).matches) document.body.toggleAttribute("data-sheet", true);
+  else if (document.body.dataset["assistant"] === "hidden") toggleAssistant();
+  const panel = byId("assistant");
+  const asks = panel?.querySelector<HTMLElement>("#messages > .call.asks");
+  asks?.scrollIntoView({ block: "start" });
+  (asks?.querySelector<HTMLElement>("summary, button") ?? panel?.querySelector("textarea"))?.focus({ preventScroll: true });
+}
+
 function onClick(event: MouseEvent): void {
   const at = event.target as Element;
+  if (at.closest("[data-shows=assistant]") && byId("assistant")) {
+    event.preventDefault();
+    showAssistant();
+  }
   const opens = at.closest<HTMLElement>("[data-opens]");
   if (opens) open(opens.dataset["opens"] as string);
   const closes = at.closest<HTMLElement>("[data-closes]");

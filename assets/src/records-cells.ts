@@ -54,6 +54,11 @@ export function comeBack(): void {
   if (document.activeElement === document.body && record) go(current());
 }
 
+/** Whether the keyboard is still there, or nowhere: an answer that comes late calls nobody back who went on. */
+export function isStillAt(place: Element | null | undefined): boolean {
+  return document.activeElement === document.body || place?.contains(document.activeElement) === true;
+}
+
 /** Go some rows down or up, or some cells to the right or left. */
 export function walk(cell: HTMLTableCellElement, down: number, right: number): boolean {
   const row = cell.closest("tr") as HTMLTableRowElement;

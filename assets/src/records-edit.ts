@@ -1,6 +1,6 @@
 // A field that is edited in its cell: Enter saves, Escape restores, Tab goes on. Nothing typed is lost on the way.
 
-import { cellAt, cellsOf, columnOf, go, toAddRow, walk } from "./records-cells";
+import { cellAt, cellsOf, columnOf, go, isStillAt, toAddRow, walk } from "./records-cells";
 import { addressOf, complain, noted, rowOf, rows, takeRow } from "./records-list";
 import { dress, get, inTurn, parsed, post } from "./records-server";
 
@@ -36,13 +36,16 @@ export async function edit(cell: HTMLTableCellElement, typed = ""): Promise<void
   opening = null;
   const now = cellAt(rowOf(row.dataset["record"] ?? ""), columnOf(cell)); // It may have been drawn anew meanwhile.
   if (answer.status !== 200 || !now) return complain(answer);
+  const isHere = isStillAt(now);
   before.set(now, [...now.childNodes]);
   showForm(now, answer.text, early);
-  if (then === "leave") leave(now);
+  if (then === "leave") leave(now, isHere);
   else if (then) await save(now, then);
+  else if (!isHere) await save(now, "stay"); // Whoever went on meant what they typed.
 }
 
 function showForm(cell: HTMLTableCellElement, html: string, typed = ""): void {
+  const isHere = isStillAt(cell);
   cell.classList.add("editing");
   const box = cell.closest(".scroll")?.getBoundingClientRect();
   cell.classList.toggle("is-last", box !== undefined && cell.getBoundingClientRect().left > box.left + box.width * 0.6);
@@ -54,8 +57,8 @@ function showForm(cell: HTMLTableCellElement, html: string, typed = ""): void {
     field.value = ["number", "text", "email", "url", "textarea"].includes(field.type) ? typed : field.value;
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
-  field?.focus({ preventScroll: true });
-  if (field && !typed && "select" in field && field.type !== "textarea") field.select();
+  if (isHere) field?.focus({ preventScroll: true });
+  if (field && isHere && !typed && "select" in field && field.type !== "textarea") field.select();
   form.dataset["began"] = typed ? "" : valuesOf(form);
 }
 
@@ -82,7 +85,7 @@ async function reread(cell: HTMLTableCellElement): Promise<void> {
   const answer = await inTurn(() => get(addressOf(row.dataset["record"] ?? "", "row")));
   if (answer.status !== 200) return;
   const shown = takeRow(answer.text);
-  if (hadFocus) go(cellAt(shown, columnOf(cell)));
+  if (hadFocus && isStillAt(shown)) go(cellAt(shown, columnOf(cell)));
 }
 
 /** Save what was typed; what is wrong with it is said in the cell, and the focus stays there. */
@@ -109,7 +112,7 @@ export async function save(cell: HTMLTableCellElement, after: After): Promise<vo
   form.removeAttribute("aria-busy");
   if (answer.status === 200) {
     noted(answer.operation);
-    const isHere = after !== "stay" || cell.contains(document.activeElement);
+    const isHere = after === "stay" ? cell.contains(document.activeElement) : isStillAt(cell);
     const shown = takeRow(answer.text);
     const now = cellAt(shown, columnOf(cell));
     if (isHere && now) {

@@ -4,7 +4,8 @@ import { announce, byId, notify } from "./page";
 import { type Answer, dress, get, inTurn, parsed, post } from "./records-server";
 
 const source = new WeakMap<Element, string>(); // A row as the server drew it.
-let newest = 0;
+let newest = 0; // Which way to go was asked for last,
+let freshest = 0; // and which look at what is shown: neither gives way to the other.
 
 export const root = (): HTMLElement => byId("records") as HTMLElement;
 export const list = (): HTMLElement => byId("records-list") as HTMLElement;
@@ -32,9 +33,9 @@ export function remember(scope: ParentNode): void {
 
 /** Ask for the list anew, once everything that is being done is done. */
 export function refresh(): Promise<void> {
-  const mine = ++newest;
+  const mine = ++freshest;
   return inTurn(async () => {
-    if (mine !== newest) return; // Somebody asked again meanwhile, and gets the answer to both.
+    if (mine !== freshest) return; // Somebody asked again meanwhile, and gets the answer to both.
     await show((root().dataset["address"] ?? "") + query());
   });
 }

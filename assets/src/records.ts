@@ -1,7 +1,7 @@
 // Tables of records, worked in as in a spreadsheet. Without this script they are links and forms.
 
 import { announce, byId, dismiss, notify } from "./page";
-import { cellsOf, comeBack, current, go, noticed, settle, toAddRow, walk } from "./records-cells";
+import { cellsOf, comeBack, current, go, isStillAt, noticed, settle, toAddRow, walk } from "./records-cells";
 import { changeChosen, choose, chooseAll, chooseNone, doToChosen, showChosen, tickField } from "./records-chosen";
 import { edit, formIn, isForFiles, leave, pressed, pressedEarly, save } from "./records-edit";
 import {
@@ -20,13 +20,10 @@ const cellOf = (target: EventTarget | null): HTMLTableCellElement | null =>
 async function toggle(button: HTMLButtonElement): Promise<void> {
   const address = new URL(button.formAction);
   const asks = query().replace("?", "&");
-  const hadFocus = document.activeElement === button;
   const answer = await inTurn(() => post(address.pathname + address.search + asks));
   if (answer.status !== 200) return complain(answer);
   noted(answer.operation);
   const row = takeRow(answer.text);
-  if (hadFocus) go(current());
-  else comeBack();
   if (row) announce(`${nameOf(row)}: ${button.getAttribute("aria-checked") === "true" ? "no" : "yes"}`);
 }
 
@@ -43,7 +40,7 @@ async function remove(row: HTMLTableRowElement): Promise<void> {
   const answer = await inTurn(() => post(addressOf(row.dataset["record"] ?? "", "delete")));
   if (answer.status !== 204) {
     row.hidden = false;
-    go(cell);
+    if (isStillAt(next)) go(cell);
     return complain(answer);
   }
   row.remove();
@@ -142,6 +139,7 @@ async function add(form: HTMLFormElement): Promise<void> {
 /** Let a record that was not added be mended: with what is wrong at its fields, where the server said so. */
 function putBack(form: HTMLFormElement, values: Record<string, string[]>, answer: Answer, giveBack: () => void): void {
   dismiss("records");
+  const isHere = isStillAt(byId("add-row"));
   const foot = byId("records-foot") as HTMLElement;
   if (answer.status === 422 && answer.text.includes("add-row")) {
     foot.replaceChildren(parsed(answer.text));
@@ -152,6 +150,7 @@ function putBack(form: HTMLFormElement, values: Record<string, string[]>, answer
     complain(answer);
   }
   const wrong = foot.querySelector<HTMLElement>("[aria-invalid=true]");
+  if (!isHere) return;
   if (wrong) wrong.focus();
   else toAddRow();
 }

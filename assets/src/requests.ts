@@ -1,7 +1,7 @@
 // How answers come and go: who asks, that a button works and cannot be pressed twice, and what is said when it failed.
 
 import { drop, restore } from "./drafts";
-import { announce, byId, currentRun, dismiss, reasonOf } from "./page";
+import { announce, AWAY, byId, currentRun, dismiss, reasonOf } from "./page";
 import { tab } from "./tab";
 
 interface HtmxDetail {
@@ -12,7 +12,7 @@ interface HtmxDetail {
   successful?: boolean;
   shouldSwap?: boolean;
   isError?: boolean;
-  requestConfig?: { elt: HTMLElement; parameters: Record<string, string> };
+  requestConfig?: { elt: HTMLElement };
 }
 
 let underWay = 0;
@@ -118,14 +118,9 @@ export function startRequests(): void {
     const sender = requestConfig?.elt ?? elt; // Where the answer took its place, the event comes from around it.
     setTimeout(() => setBusy(sender, false));
     const form = formOf(sender);
-    const note = form?.dataset["note"] === undefined ? null : form.querySelector("textarea");
-    const isNext = note && note.value !== requestConfig?.parameters["text"]; // Typed while the last one was sent.
     // Where an answer leads to another page, htmx does not say whether it was a good one.
     const isTaken = successful || xhr.getResponseHeader("hx-redirect") !== null;
-    if (isTaken && form?.dataset["draft"] && xhr.status < 400 && !isNext) {
-      drop(form.dataset["draft"]);
-      if (note) form.reset();
-    }
+    if (isTaken && form?.dataset["draft"] && xhr.status < 400) drop(form.dataset["draft"]);
     const run = currentRun();
     const version = xhr.getResponseHeader("x-pipulate-version");
     if (run && version && xhr.getResponseHeader("x-pipulate-run") === run.dataset["run"]) {
@@ -141,7 +136,7 @@ export function startRequests(): void {
   on("htmx:responseError", ({ elt, xhr }) => complain(elt, reasonOf(xhr.status, xhr.responseText, (name) => xhr.getResponseHeader(name))));
   on("htmx:sendError", ({ elt }) => {
     if (asksByItself(elt)) return; // It asks again.
-    complain(elt, "The server does not answer. What you typed is still here; press the button again when it is back.");
+    complain(elt, AWAY);
   });
   on("htmx:afterSettle", ({ target, elt }) => {
     restore(document);

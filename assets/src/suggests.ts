@@ -28,12 +28,21 @@ async function renew(): Promise<void> {
   if (number !== newest || line() !== shown || !html) return;
   const fresh = element(html);
   if (fresh.dataset["state"] === shown.dataset["state"]) return;
+  const hadFocus = shown.contains(document.activeElement);
   shown.replaceWith(fresh);
   htmx.process(fresh);
+  if (hadFocus) takeFocus(fresh);
+}
+
+/** The button that was pressed is gone: who works with keys goes on from what stands there now. */
+function takeFocus(now: HTMLElement | null): void {
+  now?.querySelector<HTMLElement>("a, button")?.focus({ preventScroll: true });
 }
 
 export function startSuggestions(): void {
-  document.addEventListener("htmx:afterSettle", () => {
-    if (line()?.dataset["state"] === "working") followSuggestion(); // It may have ended before the page was told.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (line()?.dataset["state"] !== "working") return;
+    if (event.target === line() && document.activeElement === document.body) takeFocus(line());
+    followSuggestion(); // It may have ended before the page was told.
   });
 }

@@ -291,6 +291,8 @@ export function showModel(html: string): boolean {
   const send = form?.querySelector(".send");
   if (!field || !send) return true;
   if (hadFocus) (made.querySelector<HTMLElement>("summary, button") ?? field).focus({ preventScroll: true });
+  const says = form?.querySelector<HTMLInputElement>("input[name=_asks]");
+  if (says) says.value = asks ? "1" : "";
   send.textContent = asks ? "Send" : "Add note";
   field.placeholder = asks ? "Ask, or write a note" : "Write a note";
   field.setAttribute("aria-label", asks ? "Message" : "Note");

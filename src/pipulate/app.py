@@ -21,6 +21,7 @@ from pipulate._log import get_logger
 from pipulate._program import program
 from pipulate.actions.brought import brought
 from pipulate.actions.own import own_actions
+from pipulate.actions.own_pages import OwnPages
 from pipulate.actions.proposing import StepProposals
 from pipulate.actions.scenes import AppScenes
 from pipulate.actions.world import World
@@ -35,6 +36,7 @@ from pipulate.crud.uploads import RecordUploads
 from pipulate.crud.waiting import Room
 from pipulate.errors import PipulateError
 from pipulate.events import AppsChanged, Bus, MessagesAdded, ModelChanged
+from pipulate.explicit.driving import Driver
 from pipulate.explicit.entry import Explicit
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.longwork import KIND, LongWork
@@ -122,10 +124,10 @@ def _reports(
 
 
 def _actions(
-    db: Database, engine: Engine, records: Records, reports: Reports, table: Callable[[], Table]
+    db: Database, engine: Engine, records: Records, reports: Reports, table: Callable[[], Table], own_pages: OwnPages
 ) -> tuple[World, Registry]:
     """Return what the assistant's actions work with, and the actions."""
-    world = World(db, engine, records, reports, lambda: known_apps(table()))
+    world = World(db, engine, records, reports, lambda: known_apps(table()), own_pages=own_pages)
     return world, Registry(own_actions(world))
 
 
@@ -266,7 +268,6 @@ def build(
         records, Room(layout.state / "imports", db, clock), Chosen(db, clock), runs_jobs, clock, engine.there
     )  # fmt: skip
     loops, hosts = list[asyncio.AbstractEventLoop](), set[str]()
-    world, registry = _actions(db, engine, records, reports, lambda: plugins.table)
 
     def changed(modules: frozenset[str]) -> None:
         """Take the new table into use, on the thread that loaded it; tell the pages, on the loop."""
@@ -299,6 +300,8 @@ def build(
         changed=lambda change: on_loop(bus.publish, change),
         model=ModelBeside(lambda user: assistant.is_there(Who(user)), lambda where: on_loop(assistant.wake, where)),
     )
+    driver = Driver(db, explicit.host, installed)
+    world, registry = _actions(db, engine, records, reports, lambda: plugins.table, driver)
     plugins = PluginHost(
         settings.plugins, in_box, layout.state, limit_s=settings.import_limit_s, changed=changed,
         read_class=explicit.read,

@@ -18,6 +18,7 @@ WIDE_EXCEPTS = {
     "_threads.py:Threads.run.task": "handed to whoever waits",
     "actions/guarded.py:guarded": "plugin border: what the code of an app fails at is told to whoever asked for it",
     "app.py:_held": "lets go of the folder, and raises again",
+    "explicit/driving.py:Driver._called": "what the store refused counts, whatever a handler raises instead",
     "crud/hooks.py:Hooks.told": "plugin border: what follows a change that is stored",
     "chat/answering.py:hear": "an adapter that fails is a model that gives no answer",
     "chat/answering.py:put_by.saving": "task border: tried again; the end of an answer is stored all the same",

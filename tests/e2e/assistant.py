@@ -42,6 +42,15 @@ class Beside:
         expect(page.locator("#assistant .send")).to_have_text("Send")
         return page
 
+    def end(self) -> None:
+        """End a journey: no browser had anything to complain about, and the model said all it was to say."""
+        people, self.people = self.people, []
+        for each in people:
+            each.context.close()
+        unasked = self.ollama.unasked()  # They would be said in the next journey.
+        assert [problem for each in people for problem in each.problems] == []
+        assert unasked == []
+
     def ask(self, page: Page, text: str, *turns: Turn) -> None:
         """Have the model say something to a question."""
         self.ollama.script(*turns)
@@ -51,16 +60,14 @@ class Beside:
 
 @contextmanager
 def beside(folder: Path, browser: Browser, **env: str) -> Iterator[Beside]:
-    """Run a server with its model; at the end no browser must have had anything to complain about."""
+    """Run a server with its model."""
     (folder / "plugins").mkdir(exist_ok=True)
     with Ollama() as ollama:
         known = {"PIPULATE_MODEL_SERVER": "ollama", "PIPULATE_MODEL_URL": ollama.url}
         with Server(folder, env=known | env) as server:
             made = Beside(server, ollama, browser)
             yield made
-            for each in made.people:
-                each.context.close()
-            assert [problem for each in made.people for problem in each.problems] == []
+            made.end()
 
 
 def answers(page: Page) -> Locator:

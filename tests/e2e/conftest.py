@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect, sync_playwright
@@ -16,6 +16,9 @@ from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect, sy
 from tests.e2e.explicit_host import Host
 from tests.support.server import Server
 from tests.support.services import chromium
+
+if TYPE_CHECKING:
+    from tests.e2e.assistant import Beside
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -29,7 +32,7 @@ FLAGS = (
         "OptimizationHints", "PaintHolding", "PreconnectToSearch", "ThirdPartyStoragePartitioning",
     )),
 )  # fmt: skip
-expect.set_options(timeout=15_000)  # Long enough for a busy machine; what is true already is not waited for.
+expect.set_options(timeout=30_000)  # Long enough for a busy machine; what is true already is not waited for.
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +103,7 @@ def until(page: Page | Frame, expression: str) -> None:
     Asked from outside each time: `wait_for_function` evaluates within the page from its second look on, which the
     policy of our pages forbids.
     """
-    end = time.monotonic() + 15
+    end = time.monotonic() + 30
     while not page.evaluate(f"Boolean({expression})"):
         assert time.monotonic() < end, f"it did not come to {expression}"
         page.wait_for_timeout(20)
@@ -114,7 +117,7 @@ def person(browser: Browser, server: Server, **look: Any) -> Person:
     problems: list[str] = []
     page = context.new_page()
     watch(page, server.address, problems)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     return Person(server, context, page, problems)
 
 
@@ -139,6 +142,13 @@ def ann(browser: Browser, server: Server) -> Iterator[Person]:
 
 
 @pytest.fixture
+def talk(talks: Beside) -> Iterator[Beside]:
+    """People who talk to the model of a file; each journey ends before the next one."""
+    yield talks
+    talks.end()
+
+
+@pytest.fixture
 def host() -> Iterator[Host]:
     """A host of its own for each test."""
     with Host() as server:
@@ -159,7 +169,7 @@ def complaints() -> list[str]:
 def page(browser: Browser, host: Host, complaints: list[str]) -> Iterator[Page]:
     """A tab; at the end the browser must have had nothing else to complain about."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     page, problems = context.new_page(), list[str]()
     watch(page, host.address, problems)
     yield page

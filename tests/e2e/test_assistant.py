@@ -33,7 +33,7 @@ LOOKS = [
 
 
 @pytest.fixture(scope="module")
-def talk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+def talks(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
     with beside(tmp_path_factory.mktemp("assistant"), browser) as made:
         yield made
 
@@ -263,7 +263,8 @@ def test_undo_brings_back_what_the_last_clear_hid_and_nothing_of_an_earlier_one(
 
     def clear() -> None:
         page.locator("#assistant .panel-head summary").click()
-        page.get_by_role("button", name="Clear this conversation").click()
+        with page.expect_response("**/-/assistant/clear"):
+            page.get_by_role("button", name="Clear this conversation").click()
         expect(undo).to_be_visible()
         expect(page.locator("#messages > li")).to_have_count(0)
 
@@ -296,6 +297,7 @@ def test_focus_stays_in_the_conversation_whatever_a_key_does(talk: Beside) -> No
     done(page)
     press("Retry")
     expect(box).to_be_focused()
+    expect(answers(page).last).to_contain_text("Said again")
     press("Stop")
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
     expect(box).to_be_focused()

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
-from tests.e2e.assistant import Beside, beside, done, fills
+from tests.e2e.assistant import Beside, answers, beside, done, fills, own
+from tests.e2e.late import followed, late
 from tests.e2e.test_access import findings
+from tests.support.generations import SECOND
 from tests.support.ollama import Turn, model
 
 EVIL_NAME = "<img src=/x onerror=alert(1)><b hx-get=/y hx-trigger=load>**x**</b>"
 
 
 @pytest.fixture(scope="module")
-def talk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside(tmp_path_factory.mktemp("calls"), browser) as made:
+def talks(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+    folder = tmp_path_factory.mktemp("calls")
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "tool_shed.py").write_text(SECOND)
+    with beside(folder, browser) as made:
         yield made
 
 
@@ -43,6 +49,38 @@ def test_step_is_filled_in_once_it_is_allowed_and_not_before(talk: Beside) -> No
     expect(folded.locator(".exact")).to_be_visible()
     page.get_by_role("button", name="History").or_(page.get_by_role("link", name="History")).click()
     expect(page.locator(".history li").first).to_contain_text("assistant")
+
+
+def test_step_of_a_class_style_run_is_filled_in_through_its_page(talk: Beside) -> None:
+    page = talk.person().page
+    page.goto(f"{talk.server.address}/tool_shed")
+    page.locator("input[name=pipeline_id]").press("Enter")
+    expect(page.locator("#step_tool input[name=tool]")).to_be_visible()
+    expect(page.locator("#assistant .send")).to_have_text("Send")
+    fill = ("submit_step", {"step": "step_tool", "values": {"tool": "a saw"}, "version": 1})
+    talk.ask(page, "Store the saw", Turn("", calls=[("read_form", {})]), Turn("So:", calls=[fill]), Turn("Stored."))
+    expect(card(page).locator(".differences")).to_contain_text("a saw")
+    expect(page.locator("#step_tool input[name=tool]")).to_have_value("")
+    card(page).get_by_role("button", name="Allow", exact=True).click()
+    expect(page.locator("#shed-container").first).to_contain_text("Tool: a saw")
+    expect(page.locator("#step_02b input[name=wall]")).to_be_visible()
+    expect(page.locator("#messages > .answer").last).to_contain_text("Stored.")
+
+
+def test_refusal_that_comes_late_takes_the_focus_from_nobody_who_goes_on_writing(talk: Beside) -> None:
+    page = talk.start(talk.person())
+    talk.ask(page, "Fill it in", fills("Ada"))
+    card(page).locator(".edit > summary").click()
+    card(page).get_by_label("Values").fill("no JSON")
+    decided = re.compile("/-/assistant/calls/")
+    routes = late(page, "POST", decided)
+    with page.expect_request(decided):
+        card(page).get_by_role("button", name="Allow as edited").click()
+    field = page.locator("#assistant textarea[name=text]")
+    field.focus()
+    followed(page, routes)
+    expect(card(page).get_by_role("alert")).to_contain_text("“Values” is not valid JSON.")
+    expect(field).to_be_focused()
 
 
 def test_nothing_is_done_that_was_denied(talk: Beside) -> None:
@@ -165,6 +203,43 @@ def test_without_a_script_the_same_forms_do(talk: Beside) -> None:
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("alert")).to_contain_text("20,000")
     expect(page.locator("#not-sent textarea")).to_have_value("x" * 20_001)
+
+
+def comes(made: Beside, page: Page, *names: str) -> None:
+    """Let these be the models there are, and have it noticed."""
+    made.ollama.models[:] = [model(name) for name in names]
+    page.request.post(f"{made.server.address}/-/assistant/look", headers=own(made))
+
+
+def test_what_is_written_is_what_its_button_says_whatever_became_of_the_model(browser: Browser, tmp_path: Path) -> None:
+    with beside(tmp_path, browser) as made:
+        page = made.start(made.person())
+        comes(made, page)
+        expect(page.locator("#assistant .send")).to_have_text("Add note")
+        made.ask(page, "Remember")
+        expect(page.locator("#messages .note .text")).to_have_text("Remember")
+        expect(answers(page)).to_have_count(0)
+        comes(made, page, "tiny:4b")
+        expect(page.locator("#assistant .send")).to_have_text("Send")
+        heard = re.compile('"type": ?"model"')
+        other = made.person().page
+        other.route_web_socket(re.compile("/-/live"), lambda socket: without(socket, heard))
+        other.goto(page.url)
+        expect(other.locator("#assistant .send")).to_have_text("Send")
+        comes(made, page)
+        expect(page.locator("#assistant .send")).to_have_text("Add note")
+        made.ask(other, "Are you there?")
+        expect(other.locator("#messages > .answer[data-state=failed]")).to_have_count(1)
+        comes(made, page, "tiny:4b")
+        made.ollama.script(Turn("Yes."))
+        other.get_by_role("button", name="Retry").click()
+        expect(done(other)).to_contain_text("Yes.")
+
+
+def without(socket: WebSocketRoute, heard: re.Pattern[str]) -> None:
+    """Let everything through but some frames."""
+    server = socket.connect_to_server()
+    server.on_message(lambda frame: None if heard.search(str(frame)) else socket.send(frame))
 
 
 def test_with_no_model_what_is_written_is_kept_as_a_note(browser: Browser, tmp_path: Path) -> None:

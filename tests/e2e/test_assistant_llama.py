@@ -48,6 +48,8 @@ def test_real_model_answers_fills_in_a_step_that_is_allowed_and_says_so(talk: Ta
     page = talk.person.start("hello")
     expect(page.locator("#assistant .send")).to_have_text("Send")
     talk.ask(page, "Who are you?")
+    # A real model reads the whole prompt first, and a busy machine takes its time for that.
+    expect(page.locator("#messages > .answer[data-state=done]")).to_have_count(1, timeout=90_000)
     expect(done(page).locator(".prose strong")).to_have_text("very small")
     talk.ask(page, "Take the form")
     card = page.locator("#messages > .call.asks")

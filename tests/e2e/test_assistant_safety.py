@@ -37,7 +37,7 @@ HARMFUL = (
 
 
 @pytest.fixture(scope="module")
-def talk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+def talks(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
     with beside(tmp_path_factory.mktemp("safety"), browser) as made:
         yield made
 

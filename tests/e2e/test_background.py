@@ -81,7 +81,7 @@ def _begin(who: Person, words: str = "one two three four") -> Page:
     page.keyboard.press("Enter")
     expect(page.locator("#step-letters .working")).to_be_visible()
     # What runs the jobs is loaded with the first one.
-    expect(page.locator("#step-letters")).not_to_contain_text("Waits", timeout=30_000)
+    expect(page.locator("#step-letters")).not_to_contain_text("Waits")
     return page
 
 
@@ -200,7 +200,7 @@ def test_killed_server_takes_the_job_up_again(browser: Browser, folder: Path) ->
         first.kill()
     _go(folder, "three", "four")
     with Server(folder, arguments=("--port", str(port))):  # The page is left as it is: it comes back by itself.
-        expect(page.locator("#step-sum")).to_contain_text("15", timeout=30_000)
+        expect(page.locator("#step-sum")).to_contain_text("15")
     assert (folder / "done").read_text().split() == ["one", "two", "three", "four"]
     somebody.context.close()
 

@@ -333,7 +333,7 @@ def test_server_that_stops_loses_nothing_that_was_typed(browser: Browser, tmp_pa
         expect(page.locator(".send-problem")).to_contain_text("What you typed is still here")
         port = str(running.port)
         with Server(tmp_path, arguments=("--port", port)):
-            expect(page.get_by_text("The server does not answer. Trying again")).to_have_count(0, timeout=20_000)
+            expect(page.get_by_text("The server does not answer. Trying again")).to_have_count(0)
             page.get_by_role("button", name="Next").click()
             expect(cells(page)).to_contain_text("Greeting: Kept through all of it")
             somebody.context.close()

@@ -121,8 +121,8 @@ def test_who_walks_through_what_was_found_stays_there_when_more_is_found(ann: Pe
     page.keyboard.type("hel")
     expect(page.locator("#hits li").first).to_contain_text("Hello")
     held: list[Route] = []
-    page.route("**/-/search*", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
-    with page.expect_request("**/-/search*"):
+    page.route("**/-/search*hello", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
+    with page.expect_request("**/-/search*hello"):
         page.keyboard.type("lo")
     page.keyboard.press("ArrowDown")
     with page.expect_response("**/-/search*"):

@@ -147,8 +147,8 @@ def test_counter_moves_by_itself(ann: Person) -> None:
     page = go_to(ann, "gallery_live", "Live counter")
     page.get_by_label("Step", exact=True).fill("7")
     press(page, "live_counter")
-    expect(page.locator("[data-live=counter] b")).to_have_text("7", timeout=15_000)
-    expect(page.locator("[data-live=counter] b")).to_have_text("14", timeout=15_000)
+    expect(page.locator("[data-live=counter] b")).to_have_text("7")
+    expect(page.locator("[data-live=counter] b")).to_have_text("14")
 
 
 def test_link_brings_a_part_from_an_address_of_the_app(ann: Person) -> None:

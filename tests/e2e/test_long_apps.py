@@ -27,7 +27,7 @@ def test_countdown_is_the_same_after_a_reload_and_says_its_message_at_the_end(an
     assert until is not None
     page.reload()
     expect(step).to_contain_text(f"until {until[1]}")
-    expect(step).to_contain_text(f"ended at {until[1]}", timeout=20_000)
+    expect(step).to_contain_text(f"ended at {until[1]}")
     expect(page.get_by_text("Tea is ready")).not_to_have_count(0)
 
 
@@ -55,7 +55,7 @@ def test_lines_of_a_file_are_kept_and_found_where_the_page_says(
     expect(page.get_by_label("Folder")).to_have_value(str(tmp_path))
     go_on.last.click()
     done = page.locator("#step-work.done")
-    expect(done).to_contain_text("Lines in the result", timeout=30_000)
+    expect(done).to_contain_text("Lines in the result")
     expect(done).to_contain_text(str(tmp_path / "app-kept.log"))
     with page.expect_download() as download:
         done.get_by_role("link", name="Download app-kept.log").click()

@@ -8,53 +8,14 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.conftest import Person, person
+from tests.e2e.todo import EMPTY, add, cell, cleared, opened, shows, stand
 from tests.support.server import Server
-
-EMPTY = """async () => {
-    const init = (body) => ({method: "POST", headers: {"HX-Request": "true"}, body: new URLSearchParams(body)});
-    for (const name of ["todo", "rooms"]) {
-        await fetch(`/-/records/${name}/many/delete`, init({all: "1", query: ""}));
-        await fetch(`/-/records/${name}/empty-bin`, init({}));
-    }
-}"""
 
 
 @pytest.fixture
 def table(ann: Person) -> Page:
     """The page of a table that is empty."""
-    ann.page.goto(f"{ann.server.address}/todo")
-    ann.page.evaluate(EMPTY)
-    return opened(ann.page, ann.server)
-
-
-def opened(page: Page, server: Server, query: str = "") -> Page:
-    page.goto(f"{server.address}/todo{query}")
-    expect(page.locator("#records.is-live")).to_be_visible()
-    return page
-
-
-def add(page: Page, *titles: str) -> None:
-    for title in titles:
-        page.locator("#add-title").fill(title)
-        page.keyboard.press("Enter")
-        expect(cell(page, title)).to_be_visible()
-
-
-def cell(page: Page, title: str, field: str = "title") -> Locator:
-    row = page.locator("#records-rows tr", has=page.locator("td.label", has_text=title))
-    return row.locator(f"td[data-field={field}]")
-
-
-def stand(page: Page, title: str, field: str = "title") -> None:
-    """Go to a cell without editing it."""
-    cell(page, title, field).click()
-    expect(page.locator(".cell-editor")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(cell(page, title, field)).to_be_focused()
-
-
-def shows(page: Page, *wanted: str) -> None:
-    expect(page.locator("#records-rows td.label")).to_have_text(list(wanted))
+    return cleared(ann)
 
 
 # By keyboard alone
@@ -136,7 +97,7 @@ def test_what_was_taken_back_can_be_done_again(table: Page) -> None:
     shows(table, "Bread")
     table.get_by_role("link", name="Bin").click()
     expect(table.locator("td.label")).to_have_text(["Milk"])
-    table.get_by_role("button", name="Restore").click()
+    table.get_by_role("button", name="Restore Milk").click()
     expect(table.get_by_text("The bin is empty.")).to_be_visible()
 
 

@@ -151,6 +151,7 @@ def test_answer_that_comes_late_leaves_the_focus_to_who_types_a_note(ann: Person
     page.get_by_label("Name", exact=True).fill("Ada")
     held: list[Route] = []
     page.route("**/steps/name", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
     with page.expect_request("**/steps/name"):
         page.keyboard.press("Enter")
     page.get_by_label("Note").focus()

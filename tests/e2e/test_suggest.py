@@ -53,7 +53,7 @@ LOOKS = os.environ.get("PIPULATE_TEST_LOOKS")
 
 
 @pytest.fixture(scope="module")
-def talk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+def talks(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
     folder = tmp_path_factory.mktemp("suggest")
     (folder / "plugins").mkdir()
     (folder / "plugins" / "letters.py").write_text(APP)
@@ -96,7 +96,7 @@ def test_suggestion_is_a_card_that_is_edited_and_allowed_and_the_history_names_b
     seen(page, "card")
     assert findings(page) == []
     page.reload()
-    expect(page.locator("#step-reply .suggests")).to_contain_text("look at them in the panel")
+    expect(page.locator("#step-reply .suggests")).to_contain_text("Look at them in the panel")
     seen(page, "waits")
     card(page).locator(".edit > summary").click()
     card(page).get_by_label("Values").fill(json.dumps(GOOD | {"tone": "firm"}))
@@ -114,6 +114,7 @@ def test_suggestion_that_is_stopped_leaves_the_form_as_it_was(talk: Beside) -> N
     talk.ollama.script(Turn(json.dumps(GOOD), holds_at=1))
     page.get_by_role("button", name="Suggest with the assistant").click()
     expect(page.locator("#messages > .answer[aria-busy=true]")).to_have_count(1)
+    talk.ollama.wait(lambda ollama: ollama.open)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#messages > .answer[data-state=stopped]")).to_have_count(1)
     talk.ollama.wait(lambda ollama: not ollama.open)
@@ -167,7 +168,7 @@ def test_button_and_card_are_there_on_a_phone(talk: Beside, theme: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     seen(page, f"phone-{theme}")
     button.click()
-    expect(page.locator("#step-reply .suggests")).to_contain_text("The assistant is at it")
+    expect(page.locator("#step-reply .suggests")).to_contain_text("Look at them")
     seen(page, f"phone-{theme}-after")
 
 
@@ -178,6 +179,7 @@ def test_line_below_the_form_follows_what_the_model_does(talk: Beside) -> None:
     talk.ollama.script(Turn(json.dumps(GOOD), holds_at=1), Turn(json.dumps(GOOD), holds_at=1))
     button.click()
     expect(line).to_contain_text("The assistant is at it")
+    talk.ollama.wait(lambda ollama: ollama.open)
     page.get_by_role("button", name="Stop").click()
     expect(button).to_be_visible()
     button.click()
@@ -185,7 +187,7 @@ def test_line_below_the_form_follows_what_the_model_does(talk: Beside) -> None:
     page.reload()
     expect(line).to_contain_text("The assistant is at it")
     talk.ollama.go()
-    expect(line).to_contain_text("look at them in the panel")
+    expect(line).to_contain_text("Look at them in the panel")
     card(page).get_by_role("button", name="Deny").click()
     expect(button).to_be_visible()
     expect(page.get_by_label("Subject")).to_have_value("My own words")
@@ -204,3 +206,22 @@ def test_button_comes_and_goes_with_the_model(browser: Browser, tmp_path: Path) 
         made.ollama.models.append(model(MODEL))
         page.request.post(f"{made.server.address}/-/assistant/look", headers=own(made))
         expect(button).to_be_visible()
+
+
+def test_way_to_what_is_suggested_is_under_the_fingers_with_keys_and_on_a_phone(talk: Beside) -> None:
+    page = reply(talk)
+    talk.ollama.script(Turn(json.dumps(GOOD), holds_at=1))
+    page.get_by_role("button", name="Suggest with the assistant").press("Enter")
+    expect(page.locator("#step-reply .suggests a")).to_be_focused()
+    talk.ollama.go()
+    way = page.get_by_role("link", name="Look at them in the panel")
+    expect(way).to_be_visible()
+    if page.locator("#messages > .call :focus").count() == 0:
+        expect(way).to_be_focused()
+    page.set_viewport_size({"width": 390, "height": 780})
+    expect(page.locator("#assistant")).not_to_be_in_viewport()
+    way.press("Enter")
+    expect(card(page).locator(".differences")).to_be_in_viewport()
+    expect(page.locator("#messages > .call :focus")).to_have_count(1)
+    seen(page, "phone-way")
+    card(page).get_by_role("button", name="Deny").click()

@@ -280,24 +280,6 @@ def test_note_may_have_several_lines(ann: Person) -> None:
     expect(page.locator("#messages .note .text")).to_have_text("one\ntwo", use_inner_text=True)
 
 
-def test_note_typed_while_the_one_before_is_on_its_way_is_not_lost(ann: Person) -> None:
-    page = ann.start("hello")
-
-    def answer_late(route: Route) -> None:
-        answer = route.fetch()
-        page.get_by_label("Note").fill("two")
-        route.fulfill(response=answer)
-
-    page.route("**/-/notes", answer_late, times=1)
-    page.get_by_label("Note").fill("one")
-    with page.expect_response("**/-/notes"):
-        page.keyboard.press("Enter")
-    expect(page.locator("#assistant form[data-note]")).to_have_attribute("aria-busy", "false")
-    expect(page.get_by_label("Note")).to_have_value("two")
-    page.reload()
-    expect(page.get_by_label("Note")).to_have_value("two")
-
-
 def test_note_that_is_refused_says_why_and_stays_where_it_was_typed(browser: Browser, server: Server) -> None:
     somebody = person(browser, server)
     page = somebody.start("hello")

@@ -72,6 +72,20 @@ async def test_without_a_model_what_is_written_is_a_note(room: Room) -> None:
     assert room.model.asked == []
 
 
+async def test_a_question_whose_model_went_meanwhile_says_so_and_is_asked_again(room: Room) -> None:
+    room.model.condition = "down"
+    await room.assistant.ask(TALK, ADA, "Hello?", is_question=True)
+    await room.assistant.idle(TALK)
+    asked, answer = room.log(TALK)
+    assert (asked.role, asked.text, asked.state) == ("user", "Hello?", "done")
+    assert (answer.state, answer.data["error"]["code"]) == ("failed", "model.missing")
+    room.model.condition = "up"
+    room.model.script("Hello.")
+    await room.assistant.retry(TALK, ADA, answer.seq)
+    await room.assistant.idle(TALK)
+    assert room.log(TALK)[-1].text == "Hello."
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 20_001, "a\0b", "\ud800"])
 async def test_a_question_that_cannot_be_stored_is_refused(room: Room, text: str) -> None:
     with pytest.raises(BadNameError):

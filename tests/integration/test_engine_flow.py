@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipulate import Files, Messages, Profile, Progress, Run, User, Workflow
-from pipulate.errors import RunLockedError, RunNotReadyError, StepFailedError, StepNotOpenError
+from pipulate.errors import RunLockedError, RunNotReadyError, StepFailedError, StepNotOpenError, StoreUnavailableError
 from pipulate.events import StepProgressed
 from pipulate.storage import keyvalue, messages, runs
 from pipulate.storage.ledger import Author
@@ -219,6 +219,45 @@ async def test_what_a_step_says_stands_in_the_conversation_in_order(bench: Bench
     assert await said(play) == ["One.", "Two."]
     await play.answer("speaking_later", x=1)
     assert await said(play) == ["One.", "Two.", "One.", "Two."]
+
+
+async def test_what_a_step_says_is_in_order_and_stored_before_its_result_though_the_store_is_slow(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = bench.db.write
+
+    async def slow(unit: Any, *args: Any, **kwargs: Any) -> Any:
+        for _ in range(20 if unit is messages.add and args[-1] == "One." else 10):
+            await bench.db.read(messages.after, play.id, 0)
+        return await write(unit, *args, **kwargs)
+
+    async def giving_up(x: int, messages: Messages) -> None:
+        await speaking_later(x, messages)
+        raise OSError
+
+    play = await playing(bench, flow(speaking_later, giving_up))
+    monkeypatch.setattr(bench.db, "write", slow)
+    await play.answer("speaking_later", x=1)
+    assert await said(play) == ["One.", "Two."]
+    with pytest.raises(StepFailedError):
+        await play.answer("giving_up", x=1)
+    assert await said(play) == ["One.", "Two."] * 2
+
+
+async def test_a_step_whose_words_could_not_be_stored_is_not_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*args: Any, **kwargs: Any) -> Any:
+        raise StoreUnavailableError
+
+    play = await playing(bench, flow(speaking_later))
+    monkeypatch.setattr(bench.db, "write", gone)
+    with pytest.raises(StoreUnavailableError):
+        await play.answer("speaking_later", x=1)
+    monkeypatch.undo()
+    assert await opened(play) == "speaking_later"
+    await play.answer("speaking_later", x=1)
+    assert await said(play) == ["One.", "Two."]
 
 
 async def test_progress_is_told_while_the_step_runs_and_gone_afterwards(bench: Bench) -> None:

@@ -172,7 +172,7 @@ async def test_second_start_returns_the_open_job(tab: Counter, gate: Gate) -> No
 
 async def test_functions_of_the_file_and_plain_methods_get_what_they_ask_for(tab: Counter, gate: Gate) -> None:
     await tab.begin()
-    assert await tab.do("module") == "queued"
+    assert await tab.do("module") in ("queued", "running")
     await tab.idle()
     assert (await tab.state())["count"] == {"total": [["ab", 0], ["ab", 1]]}
     await tab.do("plain")

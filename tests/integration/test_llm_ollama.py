@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import httpx2
 import pytest
 
 from pipulate.errors import ModelCutError, ModelError, ModelNonsenseError, ModelRefusedError, ModelUnreachableError
@@ -290,6 +291,38 @@ async def test_list_that_is_too_long_is_not_read_to_its_end(server: Ollama, monk
 async def test_list_that_breaks_off_once_is_asked_for_once_more(server: Ollama) -> None:
     server.cuts = 1
     assert [each.name for each in await known(server, model("a"))] == ["a"]
+
+
+async def test_question_on_a_connection_that_the_server_just_closed_is_asked_on_another_one(server: Ollama) -> None:
+    adapter = Adapter(server.url)
+    await adapter.known()
+    used, server.drops = server.accepted, 1
+    said, error = await parts(adapter.stream(ASK))
+    await adapter.close()
+    assert (text(said).strip(), error, server.accepted) == (ASK.messages[-1].text, None, used + 1)
+
+
+async def test_question_on_a_connection_of_its_own_is_asked_once(server: Ollama) -> None:
+    server.drops = 1
+    adapter = Adapter(server.url)
+    _, error = await parts(adapter.stream(ASK))
+    await adapter.close()
+    assert isinstance(error, ModelCutError)
+    assert (server.accepted, server.drops, server.asked) == (1, 0, [])
+
+
+async def test_question_is_asked_no_more_often_than_connections_are_kept(server: Ollama) -> None:
+    tried: list[httpx2.Request] = []
+
+    def closed(request: httpx2.Request) -> httpx2.Response:
+        tried.append(request)
+        raise httpx2.ReadError("closed")
+
+    async with wire.Bounded(server.url, "") as client:
+        client._transport = httpx2.MockTransport(closed)
+        with pytest.raises(httpx2.ReadError):
+            await client.post("api/chat")
+    assert len(tried) == 3
 
 
 async def test_client_reads_what_is_asked_for_as_a_whole_with_the_same_bounds(

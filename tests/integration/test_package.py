@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -17,6 +19,7 @@ from tests.support.cli import Shell
 
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()
+SETUP = runpy.run_path(str(ROOT / "scripts" / "setup.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -94,12 +97,15 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     locked.write_text(part("program"))
     python = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-compile"]
+    uv = [sys.executable, "-m", "uv", "pip", "install", "--python", str(python), "--quiet", *SETUP["LIKE_PIP"]]
+    known = SETUP["sources"]()
     for command in (
         [sys.executable, "-m", "venv", "--without-pip", str(folder)],
-        [*pip, "--require-hashes", "--no-deps", "-r", str(locked)],
+        [*(pip if known is None else uv), "--require-hashes", "--no-deps", "-r", str(locked)],
         [*pip, "--no-index", str(wheel)],
     ):
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+        environment = {**os.environ, **(known or {})}
+        done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
     return python
 

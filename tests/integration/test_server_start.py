@@ -53,7 +53,7 @@ def start(
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIPULATE_", "DATABASE_URL"))}
     return subprocess.run(
         [sys.executable, "-m", "pipulate", "run", "--print-url", *(arguments or ("--port", "0"))],
-        cwd=folder, env=clean | dict(env or {}), capture_output=True, text=True, timeout=15, preexec_fn=before,
+        cwd=folder, env=clean | dict(env or {}), capture_output=True, text=True, timeout=60, preexec_fn=before,
         check=False,
     )  # fmt: skip
 

@@ -159,6 +159,51 @@ def test_an_environment_is_made_again_after_its_folder_was_moved(project: Path) 
     assert script(moved, "setup").wanted("program") != before
 
 
+@pytest.fixture
+def setup(project: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, which asks this Python's pip, and a pip that nobody has set up."""
+    for name in [each for each in os.environ if each.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    made = script(project, "setup")
+    monkeypatch.setattr(made, "PYTHON", Path(sys.executable))
+    return made
+
+
+def test_what_pip_is_told_about_packages_is_told_to_uv(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert setup.sources() == {}
+    monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example/simple")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "file:///one file:///two")
+    monkeypatch.setenv("PIP_RETRIES", "3")
+    both = {"UV_DEFAULT_INDEX": "https://packages.example/simple", "UV_INDEX": "file:///one file:///two"}
+    assert setup.sources() == both
+    monkeypatch.setenv("PIP_PROXY", "http://proxy.example")
+    assert setup.sources() is None  # Only pip knows what to do with it.
+
+
+@pytest.mark.parametrize(
+    ("uv_works", "is_known", "by"),
+    [(True, True, ["pip", "uv"]), (False, True, ["pip", "uv", "pip"]), (True, False, ["pip"])],
+)
+def test_packages_come_by_uv_and_by_pip_where_that_does_not_do(
+    uv_works: bool, is_known: bool, by: list[str], setup: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, str]] = []
+
+    def run(*command: str | Path, **_: str) -> None:
+        done.append((str(command[2]), Path(command[-1]).read_text()))
+        if command[2] == "uv" and not uv_works:
+            raise subprocess.CalledProcessError(1, [])
+
+    monkeypatch.setattr(setup, "run", run)
+    monkeypatch.setattr(setup, "sources", lambda: {} if is_known else None)
+    setup.install("data")
+    assert [each for each, _ in done] == by
+    assert done[-1][1] == setup.part("data")
+    if is_known:
+        assert re.fullmatch(r"uv==\S+ \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+", done[0][1])
+
+
 def test_an_environment_that_is_a_symbolic_link_is_left_alone(project: Path) -> None:
     """Making one anew would empty the folder that the link leads to."""
     shared = project.parent / "shared"

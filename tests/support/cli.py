@@ -113,7 +113,3 @@ def _own_log() -> Iterator[None]:
     finally:
         root.handlers[:], root.level = handlers, level
         structlog.reset_defaults()
-        for name, module in list(sys.modules.items()):
-            logger = getattr(module, "_log", None) if name.startswith("pipulate.") else None
-            if logger is not None:  # It remembers where the log went when it was first used.
-                vars(logger).pop("bind", None)

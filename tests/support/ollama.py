@@ -110,6 +110,7 @@ class Ollama:
         moved_to: Address of the server that `moved` answers send to.
         missing: Paths of lists where there is nothing.
         cuts: How many of the next lists are cut off, whatever `looks` says.
+        drops: How many of the next requests have their connection closed and nothing else.
         looks: How lists of models are answered: "" as they should, "silent", "cut", or a name of `STATUSES`.
     """
 
@@ -127,6 +128,7 @@ class Ollama:
     listed: list[Any] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     cuts: int = 0
+    drops: int = 0
     looks: str = ""
     port: int = 0
 
@@ -154,6 +156,12 @@ class Ollama:
     def script(self, *turns: Turn) -> None:
         """Say what it answers next, one turn for each question; without any it repeats the question."""
         self._turns.extend(turns)
+
+    def unasked(self) -> list[Turn]:
+        """Forget the turns that no question came for; return them."""
+        left = list(self._turns)
+        self._turns.clear()
+        return left
 
     def go(self) -> None:
         """Let every answer go on that holds."""
@@ -238,6 +246,9 @@ class Ollama:
         method, path, _ = first.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
+        if self.drops:
+            self.drops -= 1
+            return False
         self.headers.append(headers)
         self.asked.append(f"{method} {path}")
         if method == "GET":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -25,3 +26,10 @@ def test_ids_sort_by_the_time_of_their_making(monkeypatch: pytest.MonkeyPatch) -
 
 def test_error_id_can_be_read_out_loud() -> None:
     assert re.fullmatch("[0-9a-f]{8}", _ids.error_id())
+
+
+def test_ids_of_one_millisecond_sort_as_they_were_made_in_any_thread() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda _: [_ids.new_id() for _ in range(5_000)], range(4)))
+    assert all(part == sorted(part) for part in parts)
+    assert len({each for part in parts for each in part}) == 20_000

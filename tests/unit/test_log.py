@@ -131,3 +131,13 @@ def test_library_that_logs_wrongly_is_not_stopped_by_it(
     logging.getLogger("some.library").warning("%d of them", "three")
     assert "--- Logging error ---" in capsys.readouterr().err
     assert lines.getvalue() == ""
+
+
+def test_logger_that_was_used_follows_where_the_log_goes_later(lines: io.StringIO) -> None:
+    logger = _log.get_logger()
+    logger.info("run.started")
+    later = io.StringIO()
+    _log.configure("info", stream=later)
+    logger.info("run.ended")
+    assert "run.ended" in later.getvalue()
+    assert "run.ended" not in lines.getvalue()

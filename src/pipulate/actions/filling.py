@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipulate import forms
+from pipulate.actions import class_style
 from pipulate.actions.answers import Texts, differing, refusal, texts_from
-from pipulate.actions.runs import cleared, refuse_own_pages, told, went_by_itself
+from pipulate.actions.runs import cleared, told, went_by_itself
 from pipulate.actions.world import World, acting
 from pipulate.errors import InvalidAnswersError, RunLockedError, StepNotOpenError
 from pipulate.fields import leaves
@@ -46,6 +47,9 @@ def actions(world: World) -> list[Action]:
     async def submit(given: FillGiven, doing: Doing) -> Result:
         if (again := await _done_before(world, given, doing)) is not None:
             return again
+        view = await world.run(doing, given.run)
+        if class_style.is_of_own_pages(world, view):
+            return await on_its_page(view, given, doing)
         filled = await _filled(world, given, doing)
         try:
             view = await world.engine.submit(
@@ -56,13 +60,21 @@ def actions(world: World) -> list[Action]:
         made = await told(world, await went_by_itself(world, view, doing))
         return Result(made.data, f"“{filled.title}” was filled in.", made.link, made.untrusted)
 
+    async def on_its_page(view: RunView, given: FillGiven, doing: Doing) -> Result:
+        form = await class_style.form_with(world, view, given.step, given.values, doing)
+        made = await told(world, await class_style.submitted(world, view, given.step, form, given.version, doing))
+        return Result(made.data, f"“{form.title}” was filled in.", made.link, made.untrusted)
+
     async def differences(given: FillGiven, doing: Doing) -> Sequence[Difference]:
+        view = await world.run(doing, given.run)
+        if class_style.is_of_own_pages(world, view):
+            return (await class_style.form_with(world, view, given.step, given.values, doing)).differences
         filled = await _filled(world, given, doing)
         if filled.view.state.lock is not None:
             raise RunLockedError(filled.view.state.lock.by, filled.view.state.lock.at)
         await _check(world, doing, filled)
         found = differing(filled.form.step.fields, filled.before, filled.after, filled.form.options)
-        return [*found, *cleared(filled.view, given.step)]
+        return [*found, *cleared(world, filled.view, given.step)]
 
     return [
         Action(
@@ -81,6 +93,10 @@ async def tried(world: World, given: FillGiven, doing: Doing) -> None:
         StepNotOpenError: If the step is not asked for now, and was not done either.
         CallError: If the form would refuse it; says which fields, and why.
     """
+    view = await world.run(doing, given.run)
+    if class_style.is_of_own_pages(world, view):
+        await class_style.form_with(world, view, given.step, given.values, doing)
+        return
     await _check(world, doing, await _filled(world, given, doing))
 
 
@@ -117,7 +133,6 @@ async def _filled(world: World, given: FillGiven, doing: Doing) -> _Filled:
         CallError: If what is given cannot be filled in.
     """
     view = await world.run(doing, given.run)
-    refuse_own_pages(world, view)
     step = installed(view)[given.step]
     slot = next(each for each in await world.engine.slots(view) if each.step is step)
     if slot.status in ("waiting", "skipped") or step.is_automatic:

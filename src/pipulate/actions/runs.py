@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipulate.actions import class_style
 from pipulate.actions.results import kind_and_size
 from pipulate.actions.told import ROWS_MAX, cut, field_told, fitted, shown_fields, texts_told
 from pipulate.actions.world import World, acting
@@ -132,13 +133,19 @@ class _Runs:
 
     async def start(self, given: StartGiven, doing: Doing) -> Result:
         app, profile = self._app(given, doing), await self._world.chosen(doing)
+        if app not in self._engine.catalog:
+            view, words = await class_style.started(self._world, app, given.name, doing)
+            made = await told(self._world, view)
+            return Result(made.data, words, made.link, made.untrusted)
         view = await self._engine.start(app, given.name, profile, acting(doing), run=doing.submit)
         made = await told(self._world, await went_by_itself(self._world, view, doing))
         return Result(made.data, f"The run “{view.row.key}” was started.", made.link, made.untrusted)
 
     async def would_start(self, given: StartGiven, doing: Doing) -> Sequence[Difference]:
-        workflow = self._engine.catalog[self._app(given, doing)]
-        return [Difference(f"Run of {workflow.title}", None, given.name.strip() or "the next free number")]
+        name = self._app(given, doing)
+        app = self._world.app(name)
+        title = app.title if app is not None else self._engine.catalog[name].title
+        return [Difference(f"Run of {title}", None, given.name.strip() or "the next free number")]
 
     def _app(self, given: StartGiven, doing: Doing) -> str:
         """Return the stored name of an app with steps.
@@ -150,14 +157,17 @@ class _Runs:
         if wanted in self._engine.catalog:
             return wanted
         app = self._world.app(wanted)
-        if app is not None and app.kind == "own pages":
-            raise CallError(f"“{app.title}” begins its runs on its own page, {app.address}. Ask the person to do so.")
+        if app is not None and app.kind == "own pages" and app.steps:
+            return wanted
         there = ", ".join(sorted(self._engine.catalog)) or "none"
         raise CallError(f"There is no app {wanted!r} with steps. There are: {there}.")
 
     async def revert(self, given: StepGiven, doing: Doing) -> Result:
         view, title = await self._step(given, doing)
-        await self._engine.revert(view.row.id, acting(doing), given.step, seen=given.version)
+        if class_style.is_of_own_pages(self._world, view):
+            await class_style.reverted(self._world, view, given.step, given.version, doing)
+        else:
+            await self._engine.revert(view.row.id, acting(doing), given.step, seen=given.version)
         made = await told(self._world, await self._engine.view(view.row.id, doing.who))
         return Result(made.data, f"“{title}” is open again.", made.link, made.untrusted)
 
@@ -165,10 +175,11 @@ class _Runs:
         view, title = await self._step(given, doing)
         if given.step not in view.state.steps:
             raise StepNotOpenError(given.step, view.row.open_step)
-        return [Difference(title, "done", "open to be filled in again"), *cleared(view, given.step)]
+        return [Difference(title, "done", "open to be filled in again"), *cleared(self._world, view, given.step)]
 
     async def work(self, given: StepGiven, doing: Doing) -> Result:
         view, title = await self._step(given, doing)
+        class_style.refuse_own_pages(self._world, view)
         run, step, who = view.row.id, installed(view)[given.step], acting(doing)
         job = await self._engine.background.current(view, step)
         if job is not None:
@@ -188,35 +199,25 @@ class _Runs:
 
     async def would_work(self, given: StepGiven, doing: Doing) -> Sequence[Difference]:
         view, title = await self._step(given, doing)
+        class_style.refuse_own_pages(self._world, view)
         value = view.state.steps.get(given.step)
         before = kind_and_size(value) if value is not None else None
-        return [Difference(title, before, "worked out anew"), *cleared(view, given.step)]
+        return [Difference(title, before, "worked out anew"), *cleared(self._world, view, given.step)]
 
     async def _step(self, given: StepGiven, doing: Doing) -> tuple[RunView, str]:
         view = await self._world.run(doing, given.run)
-        refuse_own_pages(self._world, view)
+        if class_style.is_of_own_pages(self._world, view):
+            return view, class_style.title_of(self._world, view, given.step)
         return view, installed(view)[given.step].title
 
 
-def refuse_own_pages(world: World, view: RunView) -> None:
-    """Refuse to change a run whose steps only its own pages know.
-
-    Raises:
-        CallError: If it is one.
-    """
-    app = world.app(view.row.app)
-    if view.workflow is None and app is not None and app.kind == "own pages":
-        raise CallError(
-            f"The steps of “{app.title}” can only be filled in on its own page, {world.address_of(view.row)}. Tell the"
-            " person what to type there."
-        )
-
-
-def cleared(view: RunView, step: str) -> list[Difference]:
+def cleared(world: World, view: RunView, step: str) -> list[Difference]:
     """Return what leaves a run where a step that is done is done again."""
-    workflow = installed(view)
+    if class_style.is_of_own_pages(world, view):
+        return class_style.cleared(world, view, step)
     if step not in view.state.steps or view.state.editing == step:
         return []
+    workflow = installed(view)
     later = workflow.steps[workflow.position[step] + 1 :]
     held = [(each, view.state.steps[each.name]) for each in later if each.name in view.state.steps]
     return [Difference(each.title, cut(value.short or kind_and_size(value)), None) for each, value in held]
@@ -239,7 +240,7 @@ async def told(world: World, view: RunView) -> Result:
     if row.locked_at is not None:
         data["locked"] = "Nothing can be changed until the person unlocks the run."
     if view.workflow is None:
-        return Result(data | _of_own_pages(world, view), link=world.address_of(row), untrusted=True)
+        return Result(data | class_style.steps_told(world, view), link=world.address_of(row), untrusted=True)
     try:
         slots = await world.engine.slots(view)
         data["steps"] = [slot_told(each) for each in slots]
@@ -285,18 +286,6 @@ def _fields(form: FormView) -> list[dict[str, Any]]:
         now = texts_told(each, [text for text in texts.get(each.name, ()) if text != KEPT], options)
         found.append(field_told(each, options) | ({"in the form now": cut(now)} if now not in ("", "No") else {}))
     return found
-
-
-def _of_own_pages(world: World, view: RunView) -> dict[str, Any]:
-    """Return the steps of a class-style run; what they hold is read as a result."""
-    app = world.app(view.row.app)
-    titles = dict(app.steps) if app is not None else {}
-    names = [*titles, *(each for each in view.state.steps if each not in titles)]
-    steps = [
-        {"step": name, "title": titles.get(name, name), "status": "done" if name in view.state.steps else "waiting"}
-        for name in names
-    ]
-    return {"steps": steps, "note": "Its steps are filled in on its own page; read_result reads what they hold."}
 
 
 async def is_foreign(world: World, view: RunView) -> bool:

@@ -236,9 +236,11 @@ def _option(option: Any) -> str:
 
 def _state_lines(view: RunView, data: Mapping[str, Any]) -> Iterator[str]:
     """Yield the state of a class-style run, step by step; what is named like a secret is left out."""
-    yield "It is filled in on its own page. What its steps hold:"
+    yield "What its steps hold:"
     for step in data["steps"]:
         value = view.state.steps.get(step["step"])
         held = without_named_secrets(open_values(value.data.get("output"))) if value is not None else None
         text = "nothing yet" if held is None else cut(held if isinstance(held, str) else as_json(held), _STATE_MAX)
-        yield f"- {step['title']} (step {step['step']}): {text}"
+        yield f"- {step['title']} (step {step['step']}, {step['status']}): {text}"
+    if any(step["status"] == "open" for step in data["steps"]):
+        yield "read_form reads what the open step asks for."

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
+from pipulate.actions.own_pages import OwnPages
 from pipulate.crud.engine import Records
 from pipulate.crud.resource import Resource
 from pipulate.errors import CallError, ProfileLockedError, RunNotFoundError
@@ -48,6 +49,7 @@ class KnownApp:
         is_in_menu: Whether it ever is.
         training: Reads what its author wants a model to know; it may wait for the disk.
         steps: Of a class-style app: name and title of each step, in order.
+        kept: Of a class-style app: steps whose values stay when an earlier one is done again.
     """
 
     name: str
@@ -59,6 +61,7 @@ class KnownApp:
     is_in_menu: bool = True
     training: Callable[[], str] = _nothing
     steps: Sequence[tuple[str, str]] = ()
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class World:
         engine, records, reports: What things are done through.
         apps: Returns the apps there are now, in the order of their files.
         tables: The tables that were read last.
+        own_pages: What uses the pages of class-style apps; None where there are none.
     """
 
     db: Database
@@ -78,6 +82,7 @@ class World:
     reports: Reports
     apps: Callable[[], Sequence[KnownApp]]
     tables: TableCache = field(default_factory=TableCache)
+    own_pages: OwnPages | None = None
 
     def app(self, name: str | None) -> KnownApp | None:
         """Return an app by its stored name, or None."""

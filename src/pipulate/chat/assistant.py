@@ -102,8 +102,10 @@ class Assistant:
 
     # What a person does
 
-    async def ask(self, conversation: str, who: Who, text: str, *, view: str = "") -> int:
+    async def ask(self, conversation: str, who: Who, text: str, *, view: str = "", is_question: bool = False) -> int:
         """Append a question and return its number, or a note where there is no model to ask; nothing waits for it.
+
+        What somebody was told is a question stays one: where the model went meanwhile, its answer says so.
 
         Raises:
             BadNameError: If it is empty, too long, or too many wait already.
@@ -111,7 +113,7 @@ class Assistant:
         """
         text = checked_text(text)
         await self._db.read(refuse_others, conversation, who.actor)
-        if (await self.status(who)).condition not in _HAS_MODEL:
+        if not is_question and (await self.status(who)).condition not in _HAS_MODEL:
             return await self.conversations.note(conversation, who.actor, text)
         seq = await self._write(conversation, turn.put, conversation, who.actor, self._at(), text, {"view": view})
         self._wake(conversation)

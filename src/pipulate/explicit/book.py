@@ -14,7 +14,7 @@ from pydantic_core import to_jsonable_python
 
 from pipulate._clock import Clock, to_text
 from pipulate._ids import new_id
-from pipulate.errors import PipulateError, RunConflictError, RunLockedError, RunNotFoundError, StorageError
+from pipulate.errors import CallError, PipulateError, RunConflictError, RunLockedError, RunNotFoundError, StorageError
 from pipulate.explicit.context import Current, Read, as_plugin_sees, current
 from pipulate.jobs.port import Request, row_of
 from pipulate.security.capability import OWNER
@@ -250,7 +250,7 @@ class Book:
 
     def _do(self, unit: Callable[..., tuple[int, Written]], run: str, *args: Any, **kwargs: Any) -> None:
         now = current()
-        author = Author(now.actor if now else OWNER, to_text(self._clock.now()), now.tab if now else None)
+        author = author_of(now, to_text(self._clock.now()))
         if now is not None and unit in (_write, _ask):
             kwargs |= {"own": frozenset(now.own), "submit_id": now.submit}
         try:
@@ -329,6 +329,21 @@ class Book:
     def _actor(self) -> str:
         now = current()
         return now.actor if now is not None else OWNER
+
+
+def author_of(now: Current | None, at: str) -> Author:
+    """Return in whose name something is stored at a moment.
+
+    Raises:
+        CallError: If the request only looks.
+    """
+    if now is None:
+        return Author(OWNER, at)
+    if now.is_look:
+        error = CallError("This page changes something when it is opened, so it can only be used in the browser.")
+        _failed(error)
+        raise error
+    return Author(now.actor, at, now.tab, now.via)
 
 
 def _failed(error: PipulateError) -> None:

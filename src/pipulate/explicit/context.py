@@ -62,6 +62,8 @@ class Current:
         nonce: Lets scripts of the plugin's own markup run in the page that asked.
         number: What plugins know the profile by.
         is_told: Whether the person wants a message of what they do to rows.
+        via: What asks in the person's name, or None where they do it themselves.
+        is_look: Whether somebody only looks: nothing may be stored, and nothing that is said is kept.
     """
 
     actor: str
@@ -85,6 +87,8 @@ class Current:
     nonce: str = ""
     number: int = 1
     is_told: bool = True
+    via: str | None = None
+    is_look: bool = False
 
     def work_on(self, key: str) -> None:
         """Go over to another run; what was seen was seen of the one before."""

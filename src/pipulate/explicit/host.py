@@ -226,7 +226,7 @@ class Host:
         self, app: ExplicitApp, handler: Handler, request: Any, given: Mapping[str, str], now: Current
     ) -> Any:
         """Call a handler, unless its answer was made already, when the browser was sent what makes it ask."""
-        if request.method == "GET" and self._kept:
+        if request.method == "GET" and self._kept and not now.is_look:
             kept = self._kept.take(self._asked(app, request.url.path, request.url.query, now))
             if kept is not None:
                 if isinstance(kept[0], BaseException):
@@ -297,7 +297,8 @@ class Host:
             CURRENT.reset(token)
             now.is_over = True
             spoken, now.spoken = now.spoken, []
-            self._speaker.write(now, spoken)
+            if not now.is_look:
+                self._speaker.write(now, spoken)
             if self._tables and now.key is not None:
                 logs.state_table(now.key, dict(self._book.read(now.key) or {}))
 

@@ -37,7 +37,6 @@ from pipulate.workflows.source import file_digest
 from pipulate.workflows.work import progress_in
 
 KIND: Final = "call"
-_LINES = 8
 _HANDED_IN: Final[Mapping[str, type]] = {"job": Job, "progress": Progress}
 
 

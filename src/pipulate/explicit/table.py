@@ -18,12 +18,11 @@ from pipulate.crud import engine, writing
 from pipulate.crud.writing import Done
 from pipulate.events import RecordsChanged
 from pipulate.explicit import rows as rows_of
+from pipulate.explicit.book import author_of
 from pipulate.explicit.context import current
 from pipulate.explicit.elements import NotFoundError
 from pipulate.explicit.keeping import HOST, Given, NoTableError, Store, make, stored_name
-from pipulate.security.capability import OWNER
 from pipulate.storage.database import Transaction
-from pipulate.storage.ledger import Author
 from pipulate.storage.records import catalog, operations, plain, rows
 from pipulate.storage.records.conditions import Compiled, ConditionError, Term, compiled, equal, fitting
 from pipulate.storage.records.plain import Wanted
@@ -450,7 +449,7 @@ class Table:
         """Do something in one transaction and tell whoever listens; it is noted where it changed something."""
         now = current()
         at = to_text(self._store.clock.now())
-        operation = Operation(new_id(), Author(now.actor if now else OWNER, at, now.tab if now else None))
+        operation = Operation(new_id(), author_of(now, at))
 
         def noted(tx: Transaction) -> tuple[Done, Any]:
             shape, done = self._shape(tx), Done()

@@ -52,6 +52,7 @@ _log = get_logger()
 _SETTLED_S: Final = 15.0
 _SELDOM_S: Final = 30.0
 _SOON_S: Final = (1.0, 8.0)
+_PATIENT: Final = 6  # A busy machine is late more than once: a look after a late one, which nobody awaits, is longer.
 
 
 class Models:
@@ -165,13 +166,13 @@ class Models:
 
     # Looking
 
-    async def look(self) -> None:
-        """Look how it stands now; takes half a second at most."""
+    async def look(self, times: int = 1) -> None:
+        """Look how it stands now; takes half a second at most, or `times` that."""
         if self._server is None:
             return
         async with self._looking:
             try:
-                async with asyncio.timeout(self._limits.look_s):
+                async with asyncio.timeout(self._limits.look_s * times):
                     found = await self._server.known()
             except TimeoutError:
                 self._late += 1
@@ -191,7 +192,7 @@ class Models:
         """Look again and again, until it is cancelled."""
         wait = 0.0
         while self._server is not None:
-            await self.look()
+            await self.look(_PATIENT if self._late else 1)
             wait = _SOON_S[0] if self._late == 1 else until_next_look(self._error, wait)
             await self._pause(wait)
 

@@ -106,9 +106,7 @@ def _known(model: Mapping[str, Any]) -> Known:
     """Return what a list says of a model. Servers say it, if at all, in fields of their own."""
     meta = model.get("meta")
     more = {**(meta if isinstance(meta, Mapping) else {}), **model}
-    contexts = (
-        count(more.get(name)) for name in ("n_ctx", "max_model_len", "context_length", "context_window", "n_ctx_train")
-    )
+    contexts = (count(more.get(name)) for name in _CONTEXTS)
     return Known(
         name=model["id"],
         size_bytes=count(more.get("size")) or 0,

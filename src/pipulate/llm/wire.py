@@ -23,6 +23,7 @@ LIST_BYTES: Final = 10_000_000
 _AT_ONCE_BYTES: Final = 4_096  # Of an answer that are read before everything else has its turn.
 _ERROR_BYTES: Final = 10_000  # Of an error that are read.
 _CONNECT_S: Final = 5.0
+_KEPT: Final = 2  # Connections that are kept for the next request.
 _SENT: Final = {"host", "accept", "connection", "content-type", "content-length"}
 _JSON: Final = {"content-type": "application/json"}
 
@@ -34,7 +35,7 @@ class Bounded(httpx2.AsyncClient):
         super().__init__(
             base_url=url.rstrip("/") + "/",
             timeout=httpx2.Timeout(None, connect=_CONNECT_S),  # How long a model may take is counted where it is asked.
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=2),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=_KEPT),
             follow_redirects=False,  # The key is for this server alone, and so is what is said.
             verify=not (is_here(url) and url.startswith("http:")),  # Reading certificates takes longer than a look.
             trust_env=not is_here(url),  # A proxy of this environment knows nothing of this machine's own servers.
@@ -49,7 +50,7 @@ class Bounded(httpx2.AsyncClient):
         request.headers.update({"accept-encoding": "identity", "user-agent": "pipulate"})
         if self._key:
             request.headers["authorization"] = f"Bearer {self._key}"
-        response = await super().send(request, stream=True, **more)
+        response = await self._sent(request, **more)
         line, whole = (LINE_BYTES, ANSWER_BYTES) if request.method == "POST" else (LIST_BYTES, LIST_BYTES)
         is_packed = response.headers.get("content-encoding", "identity") != "identity"
         if is_packed:  # Asked for as it is. A small answer may still become a huge one.
@@ -62,6 +63,26 @@ class Bounded(httpx2.AsyncClient):
                 await response.aclose()
                 raise
         return response
+
+    async def _sent(self, request: httpx2.Request, **more: Any) -> httpx2.Response:
+        """Send a request; again where a connection of earlier ended before the server said anything.
+
+        A server may close one that waits at any moment (RFC 9112, 9.3.1); it has not dealt with the request then.
+        """
+        made: list[str] = []
+
+        async def note(name: str, _: Mapping[str, Any]) -> None:
+            if name.endswith(".connect_tcp.started"):  # By itself, or to a proxy.
+                made.append(name)
+
+        request.extensions = {**request.extensions, "trace": note}
+        for _ in range(_KEPT):
+            try:
+                return await super().send(request, stream=True, **more)
+            except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+                if made:
+                    raise
+        return await super().send(request, stream=True, **more)
 
 
 class _Counted(httpx2.AsyncByteStream):
@@ -107,7 +128,7 @@ class Wire:
         try:
             try:
                 return json.loads(await self._whole(path))
-            except ModelCutError:  # As where the server closes a connection of earlier at that moment.
+            except ModelCutError:  # It costs nothing to ask once more.
                 return json.loads(await self._whole(path))
         except ModelCutError:
             raise ModelUnreachableError(words.down(self.url, is_ollama=self.is_ollama)) from None

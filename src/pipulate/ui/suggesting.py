@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipulate.ui.html import Html, button, form, p
+from pipulate.ui.html import EMPTY, Html, a, button, form, join, p
 
 Suggesting = Literal["none", "away", "offered", "working", "suggested"]
 """Whether a language model fills in a form: never, not now because there is none, if it is asked to, is at it, or has
 suggested something that waits in the panel."""
 
 _WORDS = {
-    "away": "",
-    "working": "The assistant is at it: the panel shows what it suggests.",
-    "suggested": "The assistant suggests values: look at them in the panel.",
+    "away": ("", ""),
+    "working": ("The assistant is at it.", "Follow it in the panel"),
+    "suggested": ("The assistant suggests values.", "Look at them in the panel"),
 }
 
 
@@ -25,7 +25,9 @@ def with_model(state: Suggesting, address: str) -> Html | None:
     if state == "none":
         return None
     if state != "offered":
-        return _line(_WORDS[state], state, address, class_="suggests help")
+        words, way = _WORDS[state]
+        link = a(way, href="#assistant", data_shows="assistant") if way else EMPTY
+        return _line(join(words, " ", link) if way else words, state, address, class_="suggests help")
     return form(
         button("Suggest with the assistant", class_="quiet"),
         method="post",
@@ -49,5 +51,5 @@ def told_at(address: str) -> str:
     return f"{address}ing"
 
 
-def _line(words: str, state: str, address: str, class_: str) -> Html:
+def _line(words: str | Html, state: str, address: str, class_: str) -> Html:
     return p(words, class_=class_, role="status", hidden=not words, data_suggests=told_at(address), data_state=state)

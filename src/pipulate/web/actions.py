@@ -27,6 +27,7 @@ from pipulate.errors import (
     StepFailedError,
     UnknownStepError,
 )
+from pipulate.explicit.steps import order
 from pipulate.fields import labels
 from pipulate.forms.sending import Offers, asks_for_files, started_with
 from pipulate.ui.conflict import Conflict, conflict_section
@@ -35,7 +36,7 @@ from pipulate.ui.html import join
 from pipulate.ui.job import news
 from pipulate.ui.suggesting import not_asked, with_model
 from pipulate.web.errors import status_of
-from pipulate.web.explicit_run import class_style_job, order
+from pipulate.web.explicit_run import class_style_job
 from pipulate.web.runpage import WAIT_S, asked_again, described, elsewhere, gone_on, refreshed, suggesting_now, whole
 from pipulate.web.site import Visit, of_run, part
 from pipulate.workflows.definition import Step

@@ -29,7 +29,10 @@ async def add_note(visit: Visit) -> Response:
     """
     conversation, text = await conversation_of(visit), await visit.text("text")
     try:
-        await visit.site.assistant.ask(conversation, visit.who, text, view=await visit.text("_view"))
+        is_question = bool(await visit.text("_asks"))
+        await visit.site.assistant.ask(
+            conversation, visit.who, text, view=await visit.text("_view"), is_question=is_question
+        )
     except BadNameError as error:
         if visit.is_htmx:
             return Response(str(error), 422, media_type="text/plain")

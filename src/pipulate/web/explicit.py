@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -15,18 +14,16 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from pipulate.errors import RunConflictError, RunNotFoundError
-from pipulate.explicit import names
-from pipulate.explicit import profiles as numbers
 from pipulate.explicit.context import Current
 from pipulate.explicit.entry import Explicit
 from pipulate.explicit.host import Answered
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.routes import BadRequestError, PluginRoute, find
+from pipulate.explicit.sent import PluginRequest, plugin_request
+from pipulate.explicit.standing import standing
 from pipulate.plugins.host import Plugin
-from pipulate.storage import keyvalue, lookups, messages, profiles
-from pipulate.storage.database import Transaction
+from pipulate.storage import lookups
 from pipulate.storage.ledger import RunRow
-from pipulate.storage.profiles import Profile
 from pipulate.ui.explicit import Refused, explicit_page
 from pipulate.ui.explicit import refused as refused_part
 from pipulate.ui.html import EMPTY, Html, div, join
@@ -252,51 +249,24 @@ async def _current(visit: Visit, app: ExplicitApp, key: str | None) -> tuple[Cur
     wanted = key if key is not None else _key_of_page(visit, app)
     seen, submit = sent.get("x-pipulate-seen", ""), sent.get("x-pipulate-submit", "")
     form = submit if visit.request.method == "POST" and _SUBMIT.fullmatch(submit) else None
-    profile, number, is_told, row, was_taken = await visit.site.db.read(
-        _asked, visit.who.actor, app.name, run if key is None and _RUN.fullmatch(run) else None, wanted, form
-    )
+    known = run if key is None and _RUN.fullmatch(run) else None
+    there = await visit.site.db.read(standing, visit.who.actor, app.name, run=known, key=wanted, form=form)
+    row = there.row
     now = Current(
         actor=visit.who.actor,
         app=app.name,
         instance=app.instance,
-        profile=profile,
+        profile=there.profile,
         key=row.key if row is not None else None,
         seen=int(seen) if row is not None and _VERSION.fullmatch(seen) else None,
         tab=visit.who.tab,
         submit=form,
         is_page=not visit.is_htmx,
         nonce=_nonce(visit),
-        number=number,
-        is_told=is_told,
+        number=there.number,
+        is_told=there.is_told,
     )
-    return now, row, was_taken
-
-
-def _asked(
-    tx: Transaction, actor: str, app: str, run: str | None, key: str | None, form: str | None
-) -> tuple[Profile, int, bool, RunRow | None, bool]:
-    profile = profiles.find(tx, profiles.chosen(tx, actor))
-    number = numbers.number(tx, profile.id if profile is not None else profiles.DEFAULT_ID)
-    row = None
-    try:
-        if run is not None:
-            row = lookups.by_id(tx, run, actor)
-        elif key is not None:
-            row = lookups.by_key(tx, app, key, actor)
-    except RunNotFoundError:
-        row = None
-    if row is not None and row.app != app:
-        row = None
-    was_taken = row is not None and form is not None and lookups.by_submit(tx, row.id, form) is not None
-    return profile or Profile(profiles.DEFAULT_ID, profiles.DEFAULT_NAME), number, _is_told(tx, actor), row, was_taken
-
-
-def _is_told(tx: Transaction, actor: str) -> bool:
-    """Tell whether a person wants messages of what they do to records."""
-    try:
-        return bool(keyvalue.get(tx, "user", actor, messages.WANTED) != messages.HIDDEN)
-    except KeyError:
-        return True
+    return now, row, there.was_taken
 
 
 def _key_of_page(visit: Visit, app: ExplicitApp) -> str | None:
@@ -312,46 +282,8 @@ def _key_of_page(visit: Visit, app: ExplicitApp) -> str | None:
     return None
 
 
-class PluginRequest(Request):
-    """A request as a plugin gets it: its whole body, no cookies of ours, and file names that lead nowhere.
-
-    Attributes:
-        uploads: Name and content of each file of the form, once the handler has asked for the form.
-    """
-
-    uploads: Sequence[tuple[str, bytes]] = ()
-
-    async def form(self, **options: Any) -> FormData:  # type: ignore[override]
-        """Return the form; each file has a name without a folder, and no other file of the form has it."""
-        form = await super().form(**options)
-        if not self.uploads:
-            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile) and value.filename]
-            taken = set[str]()
-            for file in files:
-                file.filename = names.another(names.plain(file.filename or ""), taken)
-                file.headers = Headers({"content-type": file.content_type or "application/octet-stream"})
-            self.uploads = [(file.filename or "", await _content(file)) for file in files]
-        return form
-
-
-async def _content(file: UploadFile) -> bytes:
-    content = await file.read()
-    await file.seek(0)
-    return content
-
-
 async def _for_plugin(visit: Visit) -> PluginRequest:
-    body, over = await visit.request.body(), False
-
-    async def receive() -> Any:
-        nonlocal over
-        if over:
-            return {"type": "http.disconnect"}
-        over = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    headers = [(name, value) for name, value in visit.request.scope["headers"] if name != b"cookie"]
-    return PluginRequest({**visit.request.scope, "headers": headers, "session": {}}, receive)
+    return plugin_request(visit.request.scope, await visit.request.body())
 
 
 async def _passed_on(visit: Visit, given: Any, ours: dict[str, str], head: Html) -> Response:

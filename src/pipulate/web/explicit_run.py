@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from starlette.exceptions import HTTPException
 
 from pipulate.explicit.loading import ExplicitApp
 from pipulate.explicit.longwork import StepJob
+from pipulate.explicit.steps import first_without, order
 from pipulate.storage import lookups, profiles
 from pipulate.storage.database import Transaction
 from pipulate.storage.files import FileStore
@@ -19,8 +18,6 @@ from pipulate.ui.html import Html
 from pipulate.ui.run import RunPage
 from pipulate.web.site import Visit
 from pipulate.workflows.work import RunView
-
-_LOCK = "finalize"
 
 
 async def head(visit: Visit, app: ExplicitApp, row: RunRow, *, oob: bool = False) -> Html:
@@ -64,19 +61,9 @@ def offer(app: ExplicitApp, state: State) -> Offer | None:
     they were, nobody knows whether it still fits.
     """
     names = order(app)
-    asked = open_step(names, state)
+    asked = first_without(names, state)
     if state.lock is not None or state.editing is not None or asked is None or asked not in state.offers:
         return None
     old = state.offers[asked]
     is_known = set(names[: names.index(asked)]) <= set(old.reads)
     return Offer(asked, old.short) if is_known and changed_read(old, state.steps) is None else None
-
-
-def order(app: ExplicitApp) -> Sequence[str]:
-    """Return the names of the steps that ask for something, in order."""
-    return [step.id for step in app.steps if step.id != _LOCK]
-
-
-def open_step(names: Sequence[str], state: State) -> str | None:
-    """Return the first step without a value, or None."""
-    return next((name for name in names if name not in state.steps), None)

@@ -28,9 +28,10 @@ def _known(plugin: Plugin) -> KnownApp | None:
         return None
     if isinstance(app, ExplicitApp):
         steps = tuple((str(each.id), str(getattr(each, "show", each.id))) for each in app.steps)
+        kept = frozenset(str(each.id) for each in app.steps if getattr(each, "refill", False))
         return KnownApp(
             app.name, app.title, app.description, address, _OWN_PAGES, plugin.roles,
-            is_in_menu=not is_hidden(plugin), training=partial(training_of_class, app.instance), steps=steps,
+            is_in_menu=not is_hidden(plugin), training=partial(training_of_class, app.instance), steps=steps, kept=kept,
         )  # fmt: skip
     declared = plugin.workflow or plugin.resource or plugin.report
     assert declared is not None  # noqa: S101 - there are no other kinds

@@ -131,7 +131,7 @@ class Work:
         self._db, self._files, self._clock, self._tell = db, files, clock, tell
         self.tables: Callable[[str | None], Tables] = lambda profile: Tables(db, dict, profile)
         self.asker: Asker | None = None
-        self._saying: set[asyncio.Task[None]] = set()
+        self._saying: dict[str, asyncio.Task[None]] = {}  # Run -> what was said in it last, until that is stored.
 
     def call(self, task: Task, run: Run) -> Done:
         """Call a step that is a plain function, and store its result.
@@ -147,11 +147,14 @@ class Work:
         return self.store(task, run, output)
 
     async def awaited(self, task: Task, arguments: Mapping[str, Any]) -> Any:
-        """Call a step that is a coroutine function, and return its result; errors as in `call`."""
+        """Call a step that is a coroutine function, and return its result, all it said stored; errors as in `call`."""
         try:
             return await task.step.function(**arguments)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise _judged(task, error) from error
+        finally:
+            if said := self._saying.get(task.view.row.id):
+                await asyncio.shield(said)
 
     def checked(self, step: Step[..., Any], answers: Mapping[str, Any], files: Files) -> BaseModel:
         """Check answers, as `forms.validate` does.
@@ -257,7 +260,7 @@ class Work:
         return User(task.author.actor, "You")
 
     def _say(self, run: str, actor: str, text: str) -> None:
-        """Add what an app says to the conversation of its run; on the event loop, without waiting."""
+        """Add what an app says to the conversation of its run; on the event loop without waiting, and in order."""
         at = to_text(self._clock.now())
         try:
             loop = asyncio.get_running_loop()
@@ -265,14 +268,20 @@ class Work:
             seq = self._db.write_now(messages.add, run, at, actor, "system", text)
             self._tell(MessagesAdded(run, seq))
             return
+        before = self._saying.get(run)
 
         async def write() -> None:
+            if before is not None:
+                await before
             seq = await self._db.write(messages.add, run, at, actor, "system", text)
             self._tell(MessagesAdded(run, seq))
 
-        said = loop.create_task(write())
-        self._saying.add(said)
-        said.add_done_callback(self._saying.discard)
+        def forget(task: asyncio.Task[None]) -> None:
+            if self._saying.get(run) is task:
+                del self._saying[run]
+
+        said = self._saying[run] = loop.create_task(write())
+        said.add_done_callback(forget)
 
     def whole(self, run: str, event: Event) -> Mapping[str, Any]:
         """Return the value that an event carries, read from its file where it is kept in one."""

@@ -16,7 +16,8 @@ from tests.support.store import Sqlite
 
 EFFECTS = {
     "read": {
-        "read_run", "list_runs", "read_result", "search_records", "read_record", "read_report", "list_apps", "open_app",
+        "read_form", "read_run", "list_runs", "read_result", "search_records", "read_record", "read_report",
+        "list_apps", "open_app",
     },
     "write": {"start_run", "submit_step", "revert_step", "start_job", "create_record", "update_record", "make_report"},
     "destroy": {"delete_record"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -251,6 +252,31 @@ async def test_late_look_is_followed_by_one_soon() -> None:
     with pytest.raises(asyncio.CancelledError):
         await made.run()
     assert waits == [15.0, 1.0, 15.0]
+
+
+async def test_server_that_is_late_again_and_again_because_it_is_busy_stays_up() -> None:
+    waits: list[float] = []
+    server = Server([Q])
+    here = asyncio.Event()
+
+    async def known() -> Sequence[Known]:
+        await here.wait()
+        return [Q]
+
+    async def pause(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 1:
+            server.known = known  # type: ignore[method-assign]
+        if len(waits) == 2:
+            asyncio.get_running_loop().call_later(0.4, here.set)
+        if len(waits) == 3:
+            raise asyncio.CancelledError
+
+    limits = Limits(look_s=0.2)
+    made = Models(server, Settings(), changed=lambda: None, limits=limits, free_bytes=lambda: None, pause=pause)
+    with pytest.raises(asyncio.CancelledError):
+        await made.run()
+    assert (waits, made.status().condition) == ([15.0, 1.0, 15.0], "up")
 
 
 def test_looks_come_soon_while_a_model_loads() -> None:

@@ -170,6 +170,7 @@ def writing(talk: Talk, typed: str = "") -> Html:
         form(
             _hidden(talk),
             input_(type="hidden", name="_view", value=talk.view) if talk.view else None,
+            input_(type="hidden", name="_asks", value="1" if asks else ""),
             textarea(
                 "\n" + typed, name="text", rows="2", aria_label="Message" if asks else "Note", placeholder=placeholder,
                 required=True, dir="auto",
@@ -177,9 +178,6 @@ def writing(talk: Talk, typed: str = "") -> Html:
             div(button(words, class_="secondary send"), span(kbd("Enter"), class_="help"), class_="actions"),
             method="post",
             action="/-/notes",
-            hx_post="/-/notes",
-            hx_swap="none",
-            hx_sync="this:drop",
             data_note=True,
             data_draft=f"note:{talk.id}",
         ),
