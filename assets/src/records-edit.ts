@@ -81,11 +81,8 @@ export function leave(cell: HTMLTableCellElement, focuses = true): void {
 /** Show a record as it is now. */
 async function reread(cell: HTMLTableCellElement): Promise<void> {
   const row = cell.closest("tr") as HTMLElement;
-  const hadFocus = row.contains(document.activeElement);
   const answer = await inTurn(() => get(addressOf(row.dataset["record"] ?? "", "row")));
-  if (answer.status !== 200) return;
-  const shown = takeRow(answer.text);
-  if (hadFocus && isStillAt(shown)) go(cellAt(shown, columnOf(cell)));
+  if (answer.status === 200) takeRow(answer.text);
 }
 
 /** Save what was typed; what is wrong with it is said in the cell, and the focus stays there. */
@@ -113,6 +110,7 @@ export async function save(cell: HTMLTableCellElement, after: After): Promise<vo
   if (answer.status === 200) {
     noted(answer.operation);
     const isHere = after === "stay" ? cell.contains(document.activeElement) : isStillAt(cell);
+    cell.classList.remove("editing"); // Others of the row are still typed into, this one is not.
     const shown = takeRow(answer.text);
     const now = cellAt(shown, columnOf(cell));
     if (isHere && now) {

@@ -141,18 +141,34 @@ function keepTyped(row: HTMLElement): void {
   notify({ name: "records", words: "The record you are typing into is no longer in this list. What you typed is still there." });
 }
 
-/** Put the row of a record into the place of the one that is shown. */
+/** Put the row of a record into the place of the one that is shown; cells that somebody types into stay. */
 export function takeRow(html: string): HTMLTableRowElement | null {
   const row = parsed(html).querySelector<HTMLTableRowElement>("tr");
   if (!row) return null;
   const text = row.outerHTML;
-  const old = byId(row.id);
+  const old = byId<HTMLTableRowElement>(row.id);
   if (old?.classList.contains("fresh")) row.classList.add("fresh");
-  if (old) old.replaceWith(row);
+  const isTyped = old?.querySelector(".editing");
+  if (old && isTyped) takeAround(old, row);
+  else if (old) old.replaceWith(row);
   else list().querySelector("tbody")?.append(row);
-  source.set(row, text);
+  const shown = old && isTyped ? old : row;
+  source.set(shown, text);
   document.dispatchEvent(new Event("pipulate:listed"));
-  return row;
+  return shown;
+}
+
+/** Take what is new of a row into the one that is shown, around what somebody types. */
+function takeAround(old: HTMLTableRowElement, row: HTMLTableRowElement): void {
+  const cells = [...row.cells];
+  if (cells.length === old.cells.length) {
+    for (const { name, value } of row.attributes) old.setAttribute(name, value);
+    for (const cell of [...old.cells]) {
+      const next = cells.shift() as HTMLTableCellElement;
+      if (!cell.classList.contains("editing")) cell.replaceWith(next);
+    }
+  }
+  old.dataset["stale"] = ""; // What stands behind the field is older; it is asked for when the field is left.
 }
 
 /** Let the fields of search and filters say what the address says. */

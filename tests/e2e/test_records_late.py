@@ -11,7 +11,9 @@ from tests.e2e.conftest import Person
 from tests.e2e.late import followed, late
 from tests.e2e.todo import add, cell, cleared, shows, stand
 
-RECORD, FIELD, TICK = (re.compile(r"/-/records/todo/\w+" + end) for end in (r"(\?|$)", "/cells/priority", "/toggle"))
+RECORD, FIELD, TICK, ROW = (
+    re.compile(r"/-/records/todo/\w+" + end) for end in (r"(\?|$)", "/cells/priority", "/toggle", "/row")
+)
 
 
 @pytest.fixture
@@ -110,3 +112,85 @@ def test_record_that_is_refused_late_comes_back_and_takes_the_focus_from_nobody_
     expect(table.locator("#add-row .problem")).to_be_visible()
     expect(table.locator("#add-title")).to_have_value("Milk")
     expect(field).to_be_focused()
+
+
+def types_notes(page: Page) -> Locator:
+    """Type into the notes of the only record, and return the field."""
+    cell(page, "Milk", "notes").click()
+    field = page.locator(".cell-editor textarea")
+    field.press_sequentially("two litres")
+    return field
+
+
+def keeps_notes(page: Page, field: Locator) -> None:
+    expect(field).to_have_value("two litres")
+    expect(field).to_be_focused()
+    with page.expect_response(RECORD):
+        page.keyboard.press("Control+Enter")
+    expect(page.locator(".cell-editor")).to_have_count(0)
+    expect(cell(page, "Milk", "notes")).to_have_text("two litres")
+
+
+def test_what_is_typed_into_a_record_stays_when_another_field_of_it_was_stored_meanwhile(table: Page) -> None:
+    add(table, "Milk")
+    stand(table, "Milk", "priority")
+    table.keyboard.type("5")
+    expect(table.locator(".cell-editor input[name=priority]")).to_be_focused()
+    routes = late(table, "POST", RECORD)
+    with table.expect_request(RECORD):
+        field = types_notes(table)
+    followed(table, routes)
+    table.unroute_all()
+    expect(cell(table, "Milk", "priority")).to_have_text("5")
+    expect(table.locator("#records-rows td.computed")).to_have_text("now")
+    keeps_notes(table, field)
+    expect(cell(table, "Milk", "priority")).to_have_text("5")
+
+
+def test_what_is_typed_into_a_record_stays_when_it_was_ticked_meanwhile(table: Page) -> None:
+    add(table, "Milk")
+    cell(table, "Milk", "done").locator("button").focus()
+    routes = late(table, "POST", TICK)
+    with table.expect_request(TICK):
+        table.keyboard.press("Enter")
+    field = types_notes(table)
+    followed(table, routes)
+    table.unroute_all()
+    expect(cell(table, "Milk", "done").get_by_role("checkbox")).to_be_checked()
+    keeps_notes(table, field)
+
+
+def test_what_is_typed_into_a_record_stays_when_what_others_did_to_it_is_shown_meanwhile(table: Page) -> None:
+    add(table, "Milk")
+    stand(table, "Milk", "priority")
+    table.keyboard.press("Enter")
+    expect(table.locator(".cell-editor input[name=priority]")).to_be_focused()
+    changes = """async (record) => {
+        const body = new URLSearchParams({_seen: "1", _field: "size", size: "large"});
+        await fetch(`/-/records/todo/${record}`, {method: "POST", headers: {"HX-Request": "true"}, body});
+    }"""
+    table.evaluate(changes, table.locator("#records-rows tr").get_attribute("data-record"))
+    expect(table.locator("#records-rows tr[data-stale]")).to_have_count(1)
+    routes = late(table, "GET", ROW)
+    with table.expect_request(ROW):
+        table.keyboard.press("Escape")
+    field = types_notes(table)
+    followed(table, routes)
+    table.unroute_all()
+    expect(cell(table, "Milk", "size")).to_have_text("large")
+    keeps_notes(table, field)
+    expect(cell(table, "Milk", "size")).to_have_text("large")
+
+
+def test_field_that_is_left_shows_what_was_stored_of_its_record_meanwhile(table: Page) -> None:
+    add(table, "Milk")
+    cell(table, "Milk", "done").locator("button").focus()
+    routes = late(table, "POST", TICK)
+    with table.expect_request(TICK):
+        table.keyboard.press("Enter")
+    types_notes(table)
+    followed(table, routes)
+    table.keyboard.press("Escape")
+    expect(table.locator("#records-rows tr[data-stale]")).to_have_count(0)
+    expect(cell(table, "Milk", "notes")).to_have_text("")
+    expect(cell(table, "Milk", "notes")).to_be_focused()

@@ -312,6 +312,15 @@ def test_plugins_names_the_line_that_hangs_and_ends(folder: Path) -> None:
     assert (shown.code, hanging["state"], hanging["findings"][0]["line"]) == (1, "hanging", 3)
 
 
+def test_plugins_does_not_take_a_file_that_hung_while_it_looked_for_one_that_kills(folder: Path) -> None:
+    (folder / "plugins" / "020_bad.py").write_text("import threading\n\nthreading.Event().wait()\n")
+    (folder / "data" / "state").mkdir(parents=True)
+    shell = Shell(folder, PIPULATE_IMPORT_LIMIT_S="0.2")
+    for _ in range(2):
+        shown = shell.process("plugins", "--json")
+        assert (shown.code, shown.json[1]["state"]) == (0, "hanging"), shown.err
+
+
 def test_plugins_ends_although_a_plugin_left_a_thread_running(folder: Path) -> None:
     left = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=False).start()\n"
     (folder / "plugins" / "020_bad.py").write_text(left)

@@ -102,7 +102,8 @@ def loaded(settings: Any) -> Iterator[Table]:
     from pipulate.storage.folder import is_held  # noqa: PLC0415
 
     layout = layout_of(settings)
-    with tempfile.TemporaryDirectory() as elsewhere:
+    # An import that goes on may still write there while it is removed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as elsewhere:
         has_memory = layout.state.is_dir() and not is_held(layout)  # A server's notes are its own.
         memory = layout.state if has_memory else Path(elsewhere)
         explicit = Explicit(
@@ -118,6 +119,7 @@ def loaded(settings: Any) -> Iterator[Table]:
                 table = host.load_now()
             yield table
         finally:
+            host.close()
             explicit.close()
 
 
