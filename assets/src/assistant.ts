@@ -1,6 +1,6 @@
 // What people do in the conversation: decide, stop, try again, look back, search, clear.
 
-import { byId, reasonOf } from "./page";
+import { byId, parsed, reasonOf } from "./page";
 import { tab } from "./tab";
 import { box, element, isAnswering, messages, replace, showModel, startTalk, stay, takeBox, toEnd } from "./talk";
 
@@ -116,11 +116,10 @@ async function fetchOlder(): Promise<boolean> {
   if (!link || !view || !list) return false;
   const answer = await fetch(link.href, { headers: OWN });
   if (!answer.ok || !link.isConnected) return false;
-  const template = document.createElement("template");
-  template.innerHTML = await answer.text();
-  const next = template.content.querySelector(".older")?.parentElement;
+  const page = parsed(await answer.text());
+  const next = page.querySelector(".older")?.parentElement;
   const height = view.scrollHeight;
-  list.prepend(...(template.content.querySelector("ol")?.children ?? []));
+  list.prepend(...(page.querySelector("ol")?.children ?? []));
   if (next) link.parentElement?.replaceWith(next);
   else link.parentElement?.remove();
   view.scrollTop += view.scrollHeight - height;

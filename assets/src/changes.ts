@@ -4,7 +4,7 @@ import htmx from "htmx.org";
 import { Idiomorph } from "idiomorph";
 import { isDirty, restore } from "./drafts";
 import { dressAll, filled, keeping } from "./needs";
-import { byId, currentRun, dismiss, notify } from "./page";
+import { byId, currentRun, dismiss, notify, parsed } from "./page";
 import { askedUntilNow, asksByItself, isWaiting } from "./requests";
 import { tab } from "./tab";
 
@@ -136,11 +136,10 @@ function giveWay(event: Event): void {
 function changeInPlace(event: Event): void {
   const { elt, target, xhr } = (event as CustomEvent<{ elt: HTMLElement; target: HTMLElement; xhr: XMLHttpRequest }>).detail;
   if (elt !== target || elt.dataset["polls"] === undefined || xhr.status !== 200) return;
-  const template = document.createElement("template");
-  template.innerHTML = xhr.responseText;
-  const next = template.content.firstElementChild;
+  const answer = parsed(xhr.responseText);
+  const next = answer.firstElementChild;
   const isSame = next?.id === elt.id && next.getAttribute("hx-trigger") === elt.getAttribute("hx-trigger");
-  if (!isSame || template.content.childElementCount !== 1) return; // It asks no more, or there is news for other places.
+  if (!isSame || answer.childElementCount !== 1) return; // It asks no more, or there is news for other places.
   (event as CustomEvent<{ shouldSwap: boolean }>).detail.shouldSwap = false;
   Idiomorph.morph(elt, next as Element, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: keeping });
   htmx.process(elt);

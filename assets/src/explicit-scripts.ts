@@ -3,7 +3,7 @@
 
 import { on, type AnswerDetail } from "./explicit-htmx";
 import { load, missingFor } from "./explicit-libraries";
-import { byId, pageNonce } from "./page";
+import { byId, pageNonce, parsed } from "./page";
 
 /** Type of a script in the page itself that waits for this file, and for htmx. */
 const HELD = "text/explicit";
@@ -50,9 +50,7 @@ function runSwapped({ elt, xhr }: AnswerDetail): void {
   if (done.has(xhr)) return; // The event comes once for each element that was swapped in.
   done.add(xhr);
   if (!xhr.responseText.includes("<script")) return;
-  const answer = document.createElement("template");
-  answer.innerHTML = xhr.responseText;
-  const scripts = withNonce(answer.content, (script) => script.getAttribute("nonce"));
+  const scripts = withNonce(parsed(xhr.responseText), (script) => script.getAttribute("nonce"));
   void run(scripts, (made, script) => {
     const home = byId(script.parentElement?.closest("[id]")?.id ?? "");
     (home ?? (elt.isConnected ? elt : document.body)).append(made);

@@ -3,6 +3,7 @@
 import { beAbout, showAnew, startAssistant } from "./assistant";
 import { changed, startChanges } from "./changes";
 import { drop } from "./drafts";
+import { heardOf, startHistory } from "./history";
 import { type JobChange, type Part, type Progress, refillLive, refillProgress, showJob, showLive, showProgress, topics } from "./moving";
 import { byId, currentRun, dismiss, notify } from "./page";
 import { followSuggestion, startSuggestions } from "./suggests";
@@ -114,7 +115,10 @@ function take(frame: Frame): void {
   if (frame.type === "cleared") cleared(frame.change, frame.upto);
   if (frame.type === "model") showModel(frame.html);
   if (["messages", "changed", "model"].includes(frame.type)) followSuggestion();
-  if (frame.type === "run") changed(frame.run, frame.version, frame.tab);
+  if (frame.type === "run") {
+    heardOf(frame.run, frame.version);
+    changed(frame.run, frame.version, frame.tab);
+  }
   if (frame.type === "progress") showProgress(frame);
   if (frame.type === "live") showLive(frame);
   if (frame.type === "job") showJob(frame);
@@ -137,6 +141,7 @@ export function startLive(): void {
   if (!byId("messages")) return;
   startAssistant();
   startChanges();
+  startHistory();
   connect();
   document.addEventListener("pipulate:talk", connectAnew); // Frames that came meanwhile may be missing in it.
   for (const type of ["htmx:afterSettle", "pipulate:morphed"]) document.addEventListener(type, followPlaces);

@@ -1,8 +1,8 @@
 // Records that are chosen, and what is done to all of them at once.
 
-import { byId } from "./page";
+import { byId, parsed } from "./page";
 import { complain, list, query, refresh, root, tell } from "./records-list";
-import { dress, get, inTurn, parsed, post } from "./records-server";
+import { dress, get, inTurn, post } from "./records-server";
 
 const chosen = new Set<string>(); // By their numbers: a row that is drawn anew stays chosen.
 let last = "";

@@ -1,8 +1,9 @@
 // A field that is edited in its cell: Enter saves, Escape restores, Tab goes on. Nothing typed is lost on the way.
 
 import { cellAt, cellsOf, columnOf, go, isStillAt, toAddRow, walk } from "./records-cells";
+import { parsed } from "./page";
 import { addressOf, complain, noted, rowOf, rows, takeRow } from "./records-list";
-import { dress, get, inTurn, parsed, post } from "./records-server";
+import { dress, get, inTurn, post } from "./records-server";
 
 type After = "stay" | "down" | "next" | "before";
 

@@ -1,7 +1,7 @@
 // The list of records: asked for anew without moving what did not change, whatever is being typed into it.
 
-import { announce, byId, notify } from "./page";
-import { type Answer, dress, get, inTurn, parsed, post } from "./records-server";
+import { announce, byId, notify, parsed } from "./page";
+import { type Answer, dress, get, inTurn, post } from "./records-server";
 
 const source = new WeakMap<Element, string>(); // A row as the server drew it.
 let newest = 0; // Which way to go was asked for last,

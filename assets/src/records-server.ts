@@ -59,13 +59,6 @@ export function post(address: string, values: Record<string, string> | FormData 
   return ask(address, { method: "POST", body: new URLSearchParams(pairs as [string, string][]) });
 }
 
-/** What a piece of HTML has in it. Rows stand in no table here, which a template does not mind. */
-export function parsed(html: string): DocumentFragment {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  return template.content;
-}
-
 /** Say that there are new fields on the page, so that what belongs to them comes. */
 export function dress(): void {
   document.dispatchEvent(new Event("pipulate:forms"));

@@ -1,6 +1,6 @@
 // Tables of records, worked in as in a spreadsheet. Without this script they are links and forms.
 
-import { announce, byId, dismiss, notify } from "./page";
+import { announce, byId, dismiss, notify, parsed } from "./page";
 import { cellsOf, comeBack, current, go, isStillAt, noticed, settle, toAddRow, walk } from "./records-cells";
 import { changeChosen, choose, chooseAll, chooseNone, doToChosen, showChosen, tickField } from "./records-chosen";
 import { edit, formIn, isForFiles, leave, pressed, pressedEarly, save } from "./records-edit";
@@ -9,7 +9,7 @@ import {
   takeRow, tell, undoLast,
 } from "./records-list";
 import { drag, moveBy } from "./records-order";
-import { type Answer, dress, inTurn, parsed, post, tab } from "./records-server";
+import { type Answer, dress, inTurn, post, tab } from "./records-server";
 
 const WAIT_MS = 150;
 let typing = 0;

@@ -1,7 +1,7 @@
 // The conversation: messages as they come, answers as they grow, changes of what is there already.
 
 import { dressAll } from "./needs";
-import { byId } from "./page";
+import { byId, parsed } from "./page";
 
 export interface Item {
   seq: number;
@@ -36,9 +36,7 @@ export function box(): HTMLElement | null {
 }
 
 export function element(html: string): HTMLElement {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  return template.content.firstElementChild as HTMLElement;
+  return parsed(html).firstElementChild as HTMLElement;
 }
 
 function isAtEnd(view: HTMLElement): boolean {
@@ -189,9 +187,7 @@ function isSameQuestion(old: HTMLElement, fresh: HTMLElement): boolean {
 }
 
 function settle(old: HTMLElement, fresh: HTMLElement, body: HTMLElement, whole: HTMLElement, shown: string): void {
-  const rest = document.createElement("template");
-  rest.innerHTML = whole.innerHTML.slice(shown.length);
-  body.append(rest.content);
+  body.append(parsed(whole.innerHTML.slice(shown.length)));
   const isOpen = old.querySelector<HTMLDetailsElement>(":scope > .thinking")?.open ?? false;
   const around = [...fresh.children];
   const at = around.indexOf(whole);

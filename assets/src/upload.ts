@@ -1,7 +1,7 @@
 // Files go to the server one by one, before the form they are for is sent: with words and numbers, and a way to stop.
 // Without this script the browser sends them together with the form.
 
-import { announce, button } from "./page";
+import { announce, button, parsed } from "./page";
 
 const UNITS: [string, number, number][] = [
   ["kB", 1e3, 999_950],
@@ -90,9 +90,7 @@ function removeLine(field: HTMLElement, line: Element): void {
 function arrived(address: string, line: HTMLElement, file: File, markup: string): void {
   const field = fieldAt(address);
   if (!field) return;
-  const template = document.createElement("template");
-  template.innerHTML = markup; // The server wrote it: one escaped line.
-  const made = template.content.firstElementChild;
+  const made = parsed(markup).firstElementChild;
   if (!made) return;
   const hadFocus = line.contains(document.activeElement);
   if (!inputOf(field).multiple) {

@@ -31,10 +31,11 @@ class Held:
         """Hold back what is answered from now on."""
         self._page, self._method = page, method
         self._answers: list[tuple[Route, APIResponse]] = []
+        self.is_over = False  # Whether what is asked from now on is answered at once.
         page.route(address, self._take)
 
     def _take(self, route: Route) -> None:
-        if route.request.method == self._method:
+        if route.request.method == self._method and not self.is_over:
             self._answers.append((route, route.fetch()))
         else:
             route.continue_()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Person, person
+from tests.e2e.late import Held, followed, late
 from tests.support.server import Server
 
 
@@ -192,6 +194,58 @@ def test_back_button_shows_the_run_as_it_is(ann: Person) -> None:
     expect(page.locator("#step-name.done")).to_contain_text("Ada")
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("#step-greeting")).to_contain_text("Hello, Ada!")
+
+
+EVENTS = 55  # More than a page of a history.
+RENAMED = """async ([run, key, times]) => {
+    for (let each = times; each > 0; each -= 1) {
+        const body = new URLSearchParams({key: each % 2 ? key : `${key} anew`});
+        await fetch(`/-/runs/${run}/rename`, {method: "POST", headers: {"HX-Request": "true"}, body});
+    }
+}"""
+
+
+def test_history_that_was_asked_for_before_an_answer_came_shows_the_answer_too(ann: Person) -> None:
+    page = ann.start("hello")
+    page.get_by_label("Name", exact=True).fill("Ada")
+    held = late(page, "POST", re.compile(r"/-/runs/\w+/steps/name"))
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="History").click()
+    expect(page.locator(".history li")).to_have_text([re.compile("version 1")])
+    followed(page, held)
+    expect(page.locator(".history li")).to_have_text([re.compile("Your name to Ada"), re.compile("version 1")])
+
+
+def test_history_that_comes_after_the_answer_shows_the_answer(ann: Person) -> None:
+    page = ann.start("hello")
+    page.get_by_label("Name", exact=True).fill("Ada")
+    held = Held(page, "GET", re.compile("/history"))
+    page.get_by_role("link", name="History").click()
+    held.wait()
+    held.is_over = True
+    page.get_by_label("Name", exact=True).press("Enter")
+    expect(page.locator("#step-language.open")).to_be_visible()
+    held.arrives()
+    expect(page.locator(".history li")).to_have_text([re.compile("Your name to Ada"), re.compile("version 1")])
+
+
+def test_history_that_is_open_follows_and_keeps_what_was_opened_below(ann: Person) -> None:
+    page = ann.start("hello")
+    run = page.locator("#run").get_attribute("data-run")
+    page.evaluate(RENAMED, [run, page.url.rpartition("/")[2], EVENTS - 1])
+    page.reload()
+    page.get_by_label("Name", exact=True).fill("Mine")  # The run itself is left as it is then.
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("link", name="Older").click()
+    lines = page.locator(".history li")
+    expect(lines).to_have_count(EVENTS)
+    second = opened(ann, page.url)
+    second.get_by_label("Name", exact=True).fill("Ada")
+    second.keyboard.press("Enter")
+    expect(lines).to_have_count(EVENTS + 1)
+    expect(lines.first).to_contain_text("Your name to Ada")
+    lines.first.get_by_role("link").click()
+    expect(page.locator(".bar.past")).to_contain_text(f"version {EVENTS + 1}")
 
 
 def test_back_button_leads_from_a_look_at_the_past_to_the_run_as_it_is_now(ann: Person) -> None:

@@ -23,6 +23,7 @@ class History:
         events: Newest first.
         shorts: Version -> what the event's step held before it, in short.
         older: Version below which the next page begins, or None.
+        newest: Version of the run where this is the newest page: it follows the run; None elsewhere.
         workflow: For titles, or None.
         is_explicit: Whether its app is class-style: its page has another place for what a version held.
     """
@@ -32,6 +33,7 @@ class History:
     events: Sequence[Event]
     shorts: Mapping[int, str]
     older: int | None
+    newest: int | None
     workflow: Titles | None
     is_explicit: bool = False
 
@@ -46,6 +48,7 @@ def history_drawer(history: History, viewer: str, now: datetime) -> Html:
         ),
         ol(history_lines(history, viewer, now), class_="history"),
         class_="drawer-body",
+        **({} if history.newest is None else {"data_history": history.run, "data_version": history.newest}),
     )
 
 

@@ -200,6 +200,7 @@ async def history(visit: Visit) -> Response:
         events[: lookups.HISTORY_PAGE],
         shorts,
         events[lookups.HISTORY_PAGE - 1].version if more else None,
+        view.row.version if before is None else None,
         visit.site.titles_of(view.row.app),
         visit.site.is_explicit(view.row.app),
     )
