@@ -3,12 +3,24 @@
 import { cellAt, cellsOf, columnOf, go, isStillAt, toAddRow, walk } from "./records-cells";
 import { parsed } from "./page";
 import { addressOf, complain, noted, rowOf, rows, takeRow } from "./records-list";
-import { dress, get, inTurn, post } from "./records-server";
+import { type Answer, dress, get, inTurn, post } from "./records-server";
+
+const FIELD = ":is(input, select, textarea):not([type=hidden], .visually-hidden)";
 
 type After = "stay" | "down" | "next" | "before";
 
 const before = new WeakMap<Element, Node[]>();
-let opening: { typed: string; then: After | "leave" | null } | null = null;
+let deeds = 0; // Keys and clicks until now.
+
+/** A field that is on its way to its cell, and what was typed for it meanwhile. */
+interface Opening {
+  at: string;
+  typed: string;
+  replaces: boolean; // Typing on a cell replaces what is in it; typing that follows Enter or a click does not.
+  hasGoneOn: boolean;
+}
+
+let opening: Opening | null = null;
 
 export function canEdit(cell: HTMLTableCellElement): boolean {
   return cell.dataset["field"] !== undefined && !cell.querySelector("button.tick") && !cell.closest("[data-bin]");
@@ -16,36 +28,62 @@ export function canEdit(cell: HTMLTableCellElement): boolean {
 
 export const formIn = (cell: Element): HTMLFormElement | null => cell.querySelector("form.cell-editor");
 
-const MEANT: Record<string, After | "leave"> = { Enter: "down", Tab: "next", Escape: "leave" };
+const isBusy = (form: HTMLFormElement | null): boolean => form?.getAttribute("aria-busy") === "true";
 
-/** Take in a key that was pressed before the field was there; tell whether it was. */
-export function pressedEarly(event: KeyboardEvent): boolean {
-  if (!opening) return false;
-  if (opening.then) return true; // What comes after that would be for another cell; it is not there yet either.
-  if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) opening.typed += event.key;
-  opening.then = event.key === "Tab" && event.shiftKey ? "before" : (MEANT[event.key] ?? null);
+const recordOf = (cell: HTMLTableCellElement): string => cell.closest("tr")?.dataset["record"] ?? "";
+
+const placeOf = (cell: HTMLTableCellElement): string => `${recordOf(cell)} ${columnOf(cell)}`;
+
+/** Count what somebody does: who did nothing since is called back to what was refused. */
+export function noticeDeed(): void {
+  deeds += 1;
+}
+
+/** Take in a key that was pressed before the field of its cell was there; tell whether it was. */
+export function pressedEarly(event: KeyboardEvent, cell: HTMLTableCellElement): boolean {
+  const now = opening;
+  if (now?.at !== placeOf(cell)) return false;
+  if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) now.typed += event.key;
+  else if (event.key === "Backspace") now.typed = now.typed.slice(0, -1);
+  else if (["Enter", "Tab", "Escape"].includes(event.key)) {
+    opening = null;
+    now.hasGoneOn = true;
+    if (event.key === "Escape") now.typed = "";
+    else goOn(cell, event.key === "Enter" ? "down" : event.shiftKey ? "before" : "next");
+  }
   return true;
 }
 
 /** Open the field of a cell; `typed` replaces what is in it. */
 export async function edit(cell: HTMLTableCellElement, typed = ""): Promise<void> {
-  if (!canEdit(cell) || opening || formIn(cell)) return;
-  const row = cell.closest("tr") as HTMLElement;
-  opening = { typed, then: null };
-  const answer = await get(addressOf(row.dataset["record"] ?? "", `cells/${cell.dataset["field"]}`));
-  const { typed: early, then } = opening;
-  opening = null;
-  const now = cellAt(rowOf(row.dataset["record"] ?? ""), columnOf(cell)); // It may have been drawn anew meanwhile.
-  if (answer.status !== 200 || !now) return complain(answer);
-  const isHere = isStillAt(now);
+  const form = formIn(cell);
+  if (form && !isBusy(form)) return form.querySelector<HTMLElement>(FIELD)?.focus({ preventScroll: true });
+  if (!canEdit(cell) || opening?.at === placeOf(cell)) return;
+  const mine: Opening = { at: placeOf(cell), typed, replaces: typed !== "", hasGoneOn: false };
+  opening = mine;
+  const record = recordOf(cell);
+  const address = addressOf(record, `cells/${cell.dataset["field"]}`);
+  let [answer, now] = [await get(address), cellAt(rowOf(record), columnOf(cell))]; // It may have been drawn anew meanwhile.
+  while (now && isBusy(formIn(now))) {
+    await inTurn(async () => {}); // What was typed there before is still being stored, and is what this one has to show.
+    [answer, now] = [await get(address), cellAt(rowOf(record), columnOf(cell))];
+  }
+  if (opening === mine) opening = null;
+  if (answer.status !== 200 || !now) return complain(lost(answer, mine.typed));
+  const isHere = !mine.hasGoneOn && isStillAt(now);
+  if (formIn(now) || (!isHere && !mine.typed)) return;
   before.set(now, [...now.childNodes]);
-  showForm(now, answer.text, early);
-  if (then === "leave") leave(now, isHere);
-  else if (then) await save(now, then);
-  else if (!isHere) await save(now, "stay"); // Whoever went on meant what they typed.
+  showForm(now, answer.text, mine.typed, mine.replaces);
+  if (!isHere) await save(now, "stay"); // Whoever went on meant what they typed.
 }
 
-function showForm(cell: HTMLTableCellElement, html: string, typed = ""): void {
+/** What is said where a field did not come, and what was typed for it has no place. */
+function lost(answer: Answer, typed: string): Answer {
+  const reason = answer.status === 0 ? "The server does not answer." : answer.notice;
+  return { ...answer, notice: typed ? `“${typed}” was not stored. ${reason}` : reason };
+}
+
+function showForm(cell: HTMLTableCellElement, html: string, typed = "", replaces = true): void {
   const isHere = isStillAt(cell);
   cell.classList.add("editing");
   const box = cell.closest(".scroll")?.getBoundingClientRect();
@@ -53,9 +91,11 @@ function showForm(cell: HTMLTableCellElement, html: string, typed = ""): void {
   cell.replaceChildren(parsed(html));
   const form = formIn(cell) as HTMLFormElement;
   dress();
-  const field = form.querySelector<HTMLInputElement>(":is(input, select, textarea):not([type=hidden], .visually-hidden)");
+  const field = form.querySelector<HTMLInputElement>(FIELD);
   if (field && typed && "select" in field) {
-    field.value = ["number", "text", "email", "url", "textarea"].includes(field.type) ? typed : field.value;
+    const isText = ["number", "text", "email", "url", "textarea"].includes(field.type);
+    const isAdded = field.type === "textarea" && !replaces;
+    field.value = isAdded ? field.value + typed : isText ? typed : field.value;
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
   if (isHere) field?.focus({ preventScroll: true });
@@ -86,10 +126,10 @@ async function reread(cell: HTMLTableCellElement): Promise<void> {
   if (answer.status === 200) takeRow(answer.text);
 }
 
-/** Save what was typed; what is wrong with it is said in the cell, and the focus stays there. */
+/** Save what was typed, and go on at once; what is wrong with it is said in the cell. */
 export async function save(cell: HTMLTableCellElement, after: After): Promise<void> {
   const form = formIn(cell);
-  if (!form || form.getAttribute("aria-busy") === "true") return;
+  if (!form || isBusy(form)) return;
   if (form.querySelector(".sending")) {
     if (after !== "stay") say(form, "A file is still on its way. Wait for it, or cancel it.");
     return;
@@ -104,23 +144,25 @@ export async function save(cell: HTMLTableCellElement, after: After): Promise<vo
     return;
   }
   form.setAttribute("aria-busy", "true");
-  const row = cell.closest("tr") as HTMLElement;
   const values = new FormData(form);
-  const answer = await inTurn(() => post(addressOf(row.dataset["record"] ?? ""), values));
+  if (after !== "stay") {
+    go(cell);
+    goOn(cell, after);
+  }
+  form.inert = true; // After the focus has gone on: what is typed from now on is for where it is then.
+  const [left, then] = [document.activeElement, deeds];
+  const answer = await inTurn(() => post(addressOf(recordOf(cell)), values));
   form.removeAttribute("aria-busy");
+  form.inert = false;
   if (answer.status === 200) {
     noted(answer.operation);
-    const isHere = after === "stay" ? cell.contains(document.activeElement) : isStillAt(cell);
     cell.classList.remove("editing"); // Others of the row are still typed into, this one is not.
-    const shown = takeRow(answer.text);
-    const now = cellAt(shown, columnOf(cell));
-    if (isHere && now) {
-      if (after === "stay" || after === "down") go(now);
-      goOn(now, after);
-    }
-  } else if (answer.status === 422 || answer.status === 409) {
-    const shown = answer.text.includes("cell-editor");
-    if (!shown) return say(form, answer.notice);
+    takeRow(answer.text);
+    return;
+  }
+  // It was thought to be done: who did nothing since goes on where it is mended.
+  if (after !== "stay" && deeds === then && isStillAt(left)) go(cell);
+  if ([422, 409].includes(answer.status) && answer.text.includes("cell-editor")) {
     showForm(cell, answer.text);
     const next = formIn(cell);
     if (next) {
@@ -129,6 +171,7 @@ export async function save(cell: HTMLTableCellElement, after: After): Promise<vo
     }
   } else {
     say(form, answer.notice);
+    if (isStillAt(cell)) form.querySelector<HTMLElement>(FIELD)?.focus({ preventScroll: true });
   }
 }
 

@@ -3,7 +3,7 @@
 import { announce, byId, dismiss, notify, parsed } from "./page";
 import { cellsOf, comeBack, current, go, isStillAt, noticed, settle, toAddRow, walk } from "./records-cells";
 import { changeChosen, choose, chooseAll, chooseNone, doToChosen, showChosen, tickField } from "./records-chosen";
-import { edit, formIn, isForFiles, leave, pressed, pressedEarly, save } from "./records-edit";
+import { edit, formIn, isForFiles, leave, noticeDeed, pressed, pressedEarly, save } from "./records-edit";
 import {
   addressOf, asked, complain, goTo, list, nameOf, noted, query, redoLast, refresh, remember, root, rows, synchronise,
   takeRow, tell, undoLast,
@@ -165,7 +165,7 @@ function onCellKey(event: KeyboardEvent, cell: HTMLTableCellElement): void {
   const command = event.ctrlKey || event.metaKey;
   const tick = cell.querySelector<HTMLButtonElement>("button.tick");
   const isByHand = list().dataset["byHand"] !== undefined;
-  if (pressedEarly(event)) return event.preventDefault();
+  if (pressedEarly(event, cell)) return event.preventDefault();
   let isDone = true;
   if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     if (isByHand) void moveBy(row, event.key === "ArrowUp" ? "up" : "down");
@@ -193,7 +193,7 @@ function onKey(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
   if (target !== document.body && !target.closest("#records, #notices")) return;
   const editing = target.closest<HTMLTableCellElement>("td.editing");
-  if (editing) return pressed(event, editing);
+  if (editing && target !== editing) return pressed(event, editing);
   const command = event.ctrlKey || event.metaKey;
   const isTyped = target.matches("input:not([type=checkbox]), textarea, select");
   if (command && event.key.toLowerCase() === "z" && !isTyped) {
@@ -321,6 +321,7 @@ function onNews(event: Event): void {
     const grip = (event.target as Element).closest<HTMLElement>(".grip");
     if (grip) drag(event, grip);
   });
+  for (const type of ["keydown", "pointerdown"]) document.addEventListener(type, noticeDeed, true);
   document.addEventListener("keydown", onKey);
   document.addEventListener("submit", onSubmit);
   const filter = byId<HTMLDetailsElement>("records-filter");

@@ -118,6 +118,7 @@ def person(browser: Browser, server: Server, **look: Any) -> Person:
     page = context.new_page()
     watch(page, server.address, problems)
     context.set_default_timeout(30_000)
+    context.set_default_navigation_timeout(60_000)  # The first page may import what is heavy, on a busy machine.
     return Person(server, context, page, problems)
 
 
@@ -170,6 +171,7 @@ def page(browser: Browser, host: Host, complaints: list[str]) -> Iterator[Page]:
     """A tab; at the end the browser must have had nothing else to complain about."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(30_000)
+    context.set_default_navigation_timeout(60_000)  # The first page may import what is heavy, on a busy machine.
     page, problems = context.new_page(), list[str]()
     watch(page, host.address, problems)
     yield page

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
 from tests.e2e.assistant import Beside, answers, beside, done, fills, own
-from tests.e2e.late import followed, late
+from tests.e2e.late import Held
 from tests.e2e.test_access import findings
 from tests.support.generations import SECOND
 from tests.support.ollama import Turn, model
@@ -72,13 +72,12 @@ def test_refusal_that_comes_late_takes_the_focus_from_nobody_who_goes_on_writing
     talk.ask(page, "Fill it in", fills("Ada"))
     card(page).locator(".edit > summary").click()
     card(page).get_by_label("Values").fill("no JSON")
-    decided = re.compile("/-/assistant/calls/")
-    routes = late(page, "POST", decided)
-    with page.expect_request(decided):
-        card(page).get_by_role("button", name="Allow as edited").click()
+    held = Held(page, re.compile("/-/assistant/calls/"), "POST")
+    card(page).get_by_role("button", name="Allow as edited").click()
+    held.wait()
     field = page.locator("#assistant textarea[name=text]")
     field.focus()
-    followed(page, routes)
+    held.arrives()
     expect(card(page).get_by_role("alert")).to_contain_text("“Values” is not valid JSON.")
     expect(field).to_be_focused()
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import APIResponse, Browser, Page, Route, WebSocketRoute, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.e2e.conftest import Person, person, until
+from tests.e2e.late import Held
 from tests.support.server import Server
 
 APP = """
@@ -122,15 +123,12 @@ def test_page_follows_what_happens_elsewhere_after_news_came_too_late(somebody: 
     """News whose place a click took away in the meantime: the page must not wait for them for ever."""
     page, other = _begin(somebody), somebody.tab()
     other.goto(page.url)
-    held: list[Route] = []
-    page.route("**/steps/letters/job", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
-    with page.expect_request("**/steps/letters/job"):
-        _go(folder, "one")
+    held = Held(page, "**/steps/letters/job")
+    _go(folder, "one")
+    held.wait()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
-    for each in held:
-        each.continue_()
-    page.unroute("**/steps/letters/job")
+    held.let_go()
     other.get_by_role("button", name="Edit Words").click()
     other.get_by_role("textbox", name="Words").fill("two")
     other.keyboard.press("Enter")
@@ -139,24 +137,19 @@ def test_page_follows_what_happens_elsewhere_after_news_came_too_late(somebody: 
 
 def test_answer_of_a_click_has_its_place_though_news_of_the_job_came_before_it(somebody: Person, folder: Path) -> None:
     page = _begin(somebody)
-    asked: list[Route] = []
-    sent: list[Route] = []
-    page.route("**/steps/letters/job", lambda route: asked.append(route))  # noqa: PLW0108 - it wants a function
-    page.route("**/steps/letters/stop", lambda route: sent.append(route))  # noqa: PLW0108 - it wants a function
-    with page.expect_request("**/steps/letters/job"):
-        _go(folder, "one")
-    with page.expect_request("**/steps/letters/stop"):
-        page.get_by_role("button", name="Stop").click()
-    with page.expect_response("**/steps/letters/job"):
-        asked[0].continue_()
-    page.unroute("**/steps/letters/job")
-    sent[0].continue_()
+    asked, sent = Held(page, "**/steps/letters/job"), Held(page, "**/steps/letters/stop")
+    _go(folder, "one")
+    asked.wait()
+    page.get_by_role("button", name="Stop").click()
+    sent.wait()
+    asked.arrives()
+    asked.let_go()
+    sent.arrives()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
 def test_answer_that_is_older_than_what_a_job_said_since_takes_nothing_back(somebody: Person, folder: Path) -> None:
     sockets: list[WebSocketRoute] = []
-    held: list[tuple[Route, APIResponse]] = []
 
     def passes(socket: WebSocketRoute) -> None:
         socket.connect_to_server()
@@ -166,14 +159,14 @@ def test_answer_that_is_older_than_what_a_job_said_since_takes_nothing_back(some
     page = _begin(somebody)
     expect(page.locator("#step-letters")).to_contain_text("(0 of 4)")
     page.evaluate("document.addEventListener('pipulate:morphed', () => { window.isMorphed = true; })")
-    page.route(page.url, lambda route: held.append((route, route.fetch())))
+    held = Held(page, page.url, is_answered=True)
     run = page.locator("#run").get_attribute("data-run")
     news = {"type": "job", "job": "other", "run": run, "step": "letters", "status": "queued"}
-    with page.expect_request(page.url):
-        sockets[-1].send(json.dumps(news))  # The page looks how the run stands.
+    sockets[-1].send(json.dumps(news))  # The page looks how the run stands.
+    held.wait()
     _go(folder, "one")
     expect(page.locator("#step-letters")).to_contain_text("Counted one (1 of 4)")
-    held[0][0].fulfill(response=held[0][1])
+    held.arrives()
     until(page, "window.isMorphed")
     expect(page.locator("#step-letters")).to_contain_text("Counted one (1 of 4)")
 
@@ -200,7 +193,7 @@ def test_killed_server_takes_the_job_up_again(browser: Browser, folder: Path) ->
         first.kill()
     _go(folder, "three", "four")
     with Server(folder, arguments=("--port", str(port))):  # The page is left as it is: it comes back by itself.
-        expect(page.locator("#step-sum")).to_contain_text("15")
+        expect(page.locator("#step-sum")).to_contain_text("15", timeout=90_000)
     assert (folder / "done").read_text().split() == ["one", "two", "three", "four"]
     somebody.context.close()
 

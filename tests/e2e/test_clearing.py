@@ -51,7 +51,7 @@ def undo(page: Page) -> Locator:
 
 
 def test_what_another_tab_brought_back_is_not_hidden_again_by_a_late_answer(page: Page, other: Page) -> None:
-    held = Held(page, "GET", ANEW)
+    held = Held(page, ANEW, "GET", is_answered=True)
     clear(other)
     held.wait()
     undo(other).click()
@@ -65,7 +65,7 @@ def test_what_another_tab_brought_back_is_not_hidden_again_by_a_late_answer(page
 
 
 def test_what_is_written_while_the_answer_is_on_its_way_is_shown(page: Page, other: Page) -> None:
-    held = Held(page, "POST", CLEAR)
+    held = Held(page, CLEAR, "POST", is_answered=True)
     clear(page)
     held.wait()
     expect(notes(page)).to_have_count(0)  # The other way around would do as well: each tab is told, too.
@@ -102,7 +102,7 @@ def test_an_answer_about_a_conversation_that_was_left_is_not_shown(ann: Person) 
         each.goto(f"{ann.server.address}/hello_workflow")
     note(page, "beside the app")
     expect(notes(other)).to_have_text(["beside the app"])
-    held = Held(page, "GET", ANEW)
+    held = Held(page, ANEW, "GET", is_answered=True)
     clear(other)
     held.wait()
     page.get_by_role("button", name="Enter").click()

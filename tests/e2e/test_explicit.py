@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import Person, person
+from tests.e2e.late import Held
 from tests.e2e.test_access import findings
 from tests.support.server import Server
 
@@ -128,18 +129,15 @@ def test_answer_of_a_click_is_shown_though_the_page_was_about_to_follow_another_
     page = begun(ann)
     other = ann.tab()
     other.goto(page.url)
-    asked: list[Route] = []
-    sent: list[Route] = []
-    page.route("**/-/runs/*", lambda route: asked.append(route))  # noqa: PLW0108 - it wants a function
-    with page.expect_request("**/-/runs/*"):
-        answered(other, "Theirs")
-    page.route("**/step_01_submit*", lambda route: sent.append(route))  # noqa: PLW0108 - it wants a function
+    asked, sent = Held(page, "**/-/runs/*"), Held(page, "**/step_01_submit*")
+    answered(other, "Theirs")
+    asked.wait()
     name(page).fill("Mine")
-    with page.expect_request("**/step_01_submit*"):
-        name(page).press("Enter")
-    with page.expect_response("**/-/runs/*"):
-        asked[0].continue_()
-    sent[0].continue_()
+    name(page).press("Enter")
+    sent.wait()
+    asked.arrives()
+    asked.let_go()
+    sent.arrives()
     expect(page.locator(".versus")).to_contain_text("Mine")
     expect(page.locator(".versus")).to_contain_text("Theirs")
 

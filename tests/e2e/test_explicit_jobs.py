@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Person, person
+from tests.e2e.late import Held
 from tests.e2e.test_access import findings
 from tests.support.server import Server
 
@@ -153,18 +154,14 @@ def test_job_is_followed_stopped_started_again_and_the_chain_goes_on(ann: Person
 
 def test_answer_of_a_click_has_its_place_though_the_cell_was_asking_anew(ann: Person, server: Server) -> None:
     page = entered(ann, "asking")
-    asked: list[Route] = []
-    sent: list[Route] = []
-    page.route("**/works/step_01", lambda route: asked.append(route))  # noqa: PLW0108 - it wants a function
-    page.route("**/steps/step_01/stop", lambda route: sent.append(route))  # noqa: PLW0108 - it wants a function
-    with page.expect_request("**/works/step_01"):
-        page.get_by_role("button", name="Begin").click()
-    with page.expect_request("**/steps/step_01/stop"):
-        page.get_by_role("button", name="Stop").click()
-    with page.expect_response("**/works/step_01"):
-        asked[0].continue_()
-    page.unroute("**/works/step_01")
-    sent[0].continue_()
+    asked, sent = Held(page, "**/works/step_01"), Held(page, "**/steps/step_01/stop")
+    page.get_by_role("button", name="Begin").click()
+    asked.wait()
+    page.get_by_role("button", name="Stop").click()
+    sent.wait()
+    asked.arrives()
+    asked.let_go()
+    sent.arrives()
     expect(page.locator("#explicit")).to_contain_text("Stopped.")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Dialog, Route, expect
+from playwright.sync_api import Browser, Dialog, expect
 
 from tests.e2e.conftest import Person, person
+from tests.e2e.late import Held
 from tests.support.server import Server
 
 APP = '''"""An app that is changed while it is open."""
@@ -120,13 +121,11 @@ def test_who_walks_through_what_was_found_stays_there_when_more_is_found(ann: Pe
     page.keyboard.press("Control+k")
     page.keyboard.type("hel")
     expect(page.locator("#hits li").first).to_contain_text("Hello")
-    held: list[Route] = []
-    page.route("**/-/search*hello", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
-    with page.expect_request("**/-/search*hello"):
-        page.keyboard.type("lo")
+    held = Held(page, "**/-/search*hello")
+    page.keyboard.type("lo")
+    held.wait()
     page.keyboard.press("ArrowDown")
-    with page.expect_response("**/-/search*"):
-        held[0].continue_()
+    held.arrives()
     expect(page.locator("#hits a").first).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/hello")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import Person, person
+from tests.e2e.late import Held
 from tests.e2e.todo import EMPTY, add, cell, cleared, opened, shows, stand
 from tests.support.server import Server
 
@@ -131,23 +132,13 @@ def test_rule_about_several_fields_is_said_in_the_row_for_a_new_one(table: Page)
     expect(table.locator("#add-title")).to_have_value("")
 
 
-def held(page: Page) -> list[Route]:
-    """Hold back what is sent to add records; return what is held."""
-    routes: list[Route] = []
-    page.route(
-        "**/-/records/todo*",
-        lambda route: routes.append(route) if route.request.method == "POST" else route.continue_(),
-    )
-    return routes
-
-
 def test_next_record_can_be_typed_while_the_last_one_is_still_sent(table: Page) -> None:
-    routes = held(table)
+    held = Held(table, "**/-/records/todo*", "POST")
     table.locator("#add-title").fill("Milk")
     table.keyboard.press("Enter")
     expect(table.locator("#add-title")).to_have_value("")
     table.keyboard.type("Bread")
-    routes[0].continue_()
+    held.arrives()
     shows(table, "Milk")
     expect(table.locator("#add-title")).to_have_value("Bread")
     table.unroute_all()
@@ -156,12 +147,12 @@ def test_next_record_can_be_typed_while_the_last_one_is_still_sent(table: Page) 
 
 
 def test_record_that_was_not_added_comes_back_and_what_was_typed_after_it_is_not_lost(table: Page) -> None:
-    routes = held(table)
+    held = Held(table, "**/-/records/todo*", "POST")
     table.locator("#add-title").fill("Milk")
     table.keyboard.press("Enter")
     expect(table.locator("#add-title")).to_have_value("")
     table.keyboard.type("Bread")
-    routes[0].fulfill(status=503, content_type="text/plain", body="The disk is full.")
+    held.refused("The disk is full.")
     expect(table.locator("#notices")).to_contain_text("Milk: this was not added. The disk is full.")
     expect(table.locator("#add-title")).to_have_value("Bread")
     table.get_by_role("button", name="Put it back").click()

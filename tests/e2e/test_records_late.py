@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import Person
-from tests.e2e.late import followed, late
+from tests.e2e.late import Held
 from tests.e2e.todo import add, cell, cleared, shows, stand
 
 RECORD, FIELD, TICK, ROW = (
@@ -34,11 +34,11 @@ def test_answer_that_comes_late_takes_the_focus_from_nobody_who_went_on(table: P
     stand(table, "Milk", "priority")
     table.keyboard.type("5")
     expect(table.locator(".cell-editor")).to_be_visible()
-    routes = late(table, "POST", RECORD)
-    with table.expect_request(RECORD):
-        table.keyboard.press(key)
+    held = Held(table, RECORD, "POST")
+    table.keyboard.press(key)
+    held.wait()
     field = search(table)
-    followed(table, routes)
+    held.arrives()
     expect(cell(table, "Milk", "priority")).to_have_text("5")
     expect(field).to_be_focused()
     expect(table.locator(".cell-editor")).to_have_count(0)
@@ -47,11 +47,11 @@ def test_answer_that_comes_late_takes_the_focus_from_nobody_who_went_on(table: P
 def test_tick_that_is_late_takes_the_focus_from_nobody_who_went_on(table: Page) -> None:
     add(table, "Milk")
     cell(table, "Milk", "done").locator("button").focus()
-    routes = late(table, "POST", TICK)
-    with table.expect_request(TICK):
-        table.keyboard.press("Enter")
+    held = Held(table, TICK, "POST")
+    table.keyboard.press("Enter")
+    held.wait()
     field = search(table)
-    followed(table, routes)
+    held.arrives()
     expect(cell(table, "Milk", "done").get_by_role("checkbox")).to_be_checked()
     expect(field).to_be_focused()
 
@@ -60,11 +60,11 @@ def test_tick_that_is_late_takes_the_focus_from_nobody_who_went_on(table: Page) 
 def test_field_that_comes_late_opens_for_nobody_and_keeps_what_was_typed(table: Page, typed: str) -> None:
     add(table, "Milk")
     stand(table, "Milk", "priority")
-    routes = late(table, "GET", FIELD)
-    with table.expect_request(FIELD):
-        table.keyboard.press(typed or "Enter")
+    held = Held(table, FIELD, "GET")
+    table.keyboard.press(typed or "Enter")
+    held.wait()
     field = search(table)
-    followed(table, routes)
+    held.arrives()
     expect(table.locator(".cell-editor")).to_have_count(0)
     expect(field).to_be_focused()
     expect(cell(table, "Milk", "priority")).to_have_text(typed or "3")
@@ -75,13 +75,13 @@ def test_order_that_was_asked_for_is_not_lost_when_news_come_before_it(table: Pa
     stand(table, "Bank", "priority")
     table.keyboard.type("5")
     expect(table.locator(".cell-editor")).to_be_visible()
-    routes = late(table, "POST", RECORD)
-    with table.expect_request(RECORD):
-        table.keyboard.press("Enter")
+    held = Held(table, RECORD, "POST")
+    table.keyboard.press("Enter")
+    held.wait()
     table.get_by_role("link", name="Title").click()
     news = "{resource: 'todo', version: 1e9, tab: 'another'}"
     table.evaluate(f"document.dispatchEvent(new CustomEvent('pipulate:records', {{detail: {news}}}))")
-    routes[0].continue_()
+    held.arrives()
     shows(table, "Bank", "Bread", "Milk")
 
 
@@ -90,11 +90,11 @@ def test_what_is_refused_late_says_so_and_takes_the_focus_from_nobody_who_went_o
     stand(table, "Milk", "priority")
     table.keyboard.type("9")
     expect(table.locator(".cell-editor")).to_be_visible()
-    routes = late(table, "POST", RECORD)
-    with table.expect_request(RECORD):
-        table.keyboard.press("Enter")
+    held = Held(table, RECORD, "POST")
+    table.keyboard.press("Enter")
+    held.wait()
     field = search(table)
-    followed(table, routes)
+    held.arrives()
     expect(table.locator(".cell-editor")).to_contain_text("5")
     expect(table.locator(".cell-editor input[name=priority]")).to_have_value("9")
     expect(field).to_be_focused()
@@ -104,11 +104,11 @@ def test_record_that_is_refused_late_comes_back_and_takes_the_focus_from_nobody_
     table.locator("#add-size").select_option("large")
     table.locator("#add-priority").fill("5")
     table.locator("#add-title").fill("Milk")
-    routes = late(table, "POST", re.compile(r"/-/records/todo(\?|$)"))
-    with table.expect_request(re.compile(r"/-/records/todo(\?|$)")):
-        table.keyboard.press("Enter")
+    held = Held(table, re.compile(r"/-/records/todo(\?|$)"), "POST")
+    table.keyboard.press("Enter")
+    held.wait()
     field = search(table)
-    followed(table, routes)
+    held.arrives()
     expect(table.locator("#add-row .problem")).to_be_visible()
     expect(table.locator("#add-title")).to_have_value("Milk")
     expect(field).to_be_focused()
@@ -136,11 +136,11 @@ def test_what_is_typed_into_a_record_stays_when_another_field_of_it_was_stored_m
     stand(table, "Milk", "priority")
     table.keyboard.type("5")
     expect(table.locator(".cell-editor input[name=priority]")).to_be_focused()
-    routes = late(table, "POST", RECORD)
-    with table.expect_request(RECORD):
-        field = types_notes(table)
-    followed(table, routes)
-    table.unroute_all()
+    held = Held(table, RECORD, "POST")
+    field = types_notes(table)
+    held.wait()
+    held.arrives()
+    held.let_go()
     expect(cell(table, "Milk", "priority")).to_have_text("5")
     expect(table.locator("#records-rows td.computed")).to_have_text("now")
     keeps_notes(table, field)
@@ -150,12 +150,12 @@ def test_what_is_typed_into_a_record_stays_when_another_field_of_it_was_stored_m
 def test_what_is_typed_into_a_record_stays_when_it_was_ticked_meanwhile(table: Page) -> None:
     add(table, "Milk")
     cell(table, "Milk", "done").locator("button").focus()
-    routes = late(table, "POST", TICK)
-    with table.expect_request(TICK):
-        table.keyboard.press("Enter")
+    held = Held(table, TICK, "POST")
+    table.keyboard.press("Enter")
+    held.wait()
     field = types_notes(table)
-    followed(table, routes)
-    table.unroute_all()
+    held.arrives()
+    held.let_go()
     expect(cell(table, "Milk", "done").get_by_role("checkbox")).to_be_checked()
     keeps_notes(table, field)
 
@@ -171,12 +171,12 @@ def test_what_is_typed_into_a_record_stays_when_what_others_did_to_it_is_shown_m
     }"""
     table.evaluate(changes, table.locator("#records-rows tr").get_attribute("data-record"))
     expect(table.locator("#records-rows tr[data-stale]")).to_have_count(1)
-    routes = late(table, "GET", ROW)
-    with table.expect_request(ROW):
-        table.keyboard.press("Escape")
+    held = Held(table, ROW, "GET")
+    table.keyboard.press("Escape")
+    held.wait()
     field = types_notes(table)
-    followed(table, routes)
-    table.unroute_all()
+    held.arrives()
+    held.let_go()
     expect(cell(table, "Milk", "size")).to_have_text("large")
     keeps_notes(table, field)
     expect(cell(table, "Milk", "size")).to_have_text("large")
@@ -185,11 +185,11 @@ def test_what_is_typed_into_a_record_stays_when_what_others_did_to_it_is_shown_m
 def test_field_that_is_left_shows_what_was_stored_of_its_record_meanwhile(table: Page) -> None:
     add(table, "Milk")
     cell(table, "Milk", "done").locator("button").focus()
-    routes = late(table, "POST", TICK)
-    with table.expect_request(TICK):
-        table.keyboard.press("Enter")
+    held = Held(table, TICK, "POST")
+    table.keyboard.press("Enter")
+    held.wait()
     types_notes(table)
-    followed(table, routes)
+    held.arrives()
     table.keyboard.press("Escape")
     expect(table.locator("#records-rows tr[data-stale]")).to_have_count(0)
     expect(cell(table, "Milk", "notes")).to_have_text("")

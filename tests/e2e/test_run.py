@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import Person, person
+from tests.e2e.late import Held
 from tests.support.server import Server
 
 
@@ -149,13 +150,12 @@ def test_renamed_run_lives_at_its_new_address(ann: Person) -> None:
 def test_answer_that_comes_late_leaves_the_focus_to_who_types_a_note(ann: Person) -> None:
     page = ann.start("hello")
     page.get_by_label("Name", exact=True).fill("Ada")
-    held: list[Route] = []
-    page.route("**/steps/name", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
+    held = Held(page, "**/steps/name")
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
-    with page.expect_request("**/steps/name"):
-        page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    held.wait()
     page.get_by_label("Note").focus()
     page.keyboard.type("Remember")
-    held[0].continue_()
+    held.arrives()
     expect(page.locator("#live")).to_have_text("Next: Your language")
     expect(page.get_by_label("Note")).to_be_focused()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Person, person
-from tests.e2e.late import Held, followed, late
+from tests.e2e.late import Held
 from tests.support.server import Server
 
 
@@ -100,19 +100,16 @@ def test_conflict_page_continues_in_a_copy(ann: Person) -> None:
 def test_answer_of_a_click_is_shown_though_the_page_was_about_to_follow_another_tab(ann: Person) -> None:
     first = ann.start("hello")
     second = opened(ann, first.url)
-    asked: list[Route] = []
-    sent: list[Route] = []
-    second.route(first.url, lambda route: asked.append(route))  # noqa: PLW0108 - it wants a function
-    second.route("**/steps/name", lambda route: sent.append(route))  # noqa: PLW0108 - it wants a function
-    with second.expect_request(first.url):
-        first.get_by_label("Name", exact=True).fill("Theirs")
-        first.keyboard.press("Enter")
+    asked, sent = Held(second, first.url), Held(second, "**/steps/name")
+    first.get_by_label("Name", exact=True).fill("Theirs")
+    first.keyboard.press("Enter")
+    asked.wait()
     second.get_by_label("Name", exact=True).fill("Mine")
-    with second.expect_request("**/steps/name"):
-        second.keyboard.press("Enter")
-    with second.expect_response(first.url):
-        asked[0].continue_()
-    sent[0].continue_()
+    second.keyboard.press("Enter")
+    sent.wait()
+    asked.arrives()
+    asked.let_go()
+    sent.arrives()
     expect(second.locator(".versus")).to_contain_text("Mine")
     expect(second.locator(".versus")).to_contain_text("Theirs")
 
@@ -208,21 +205,21 @@ RENAMED = """async ([run, key, times]) => {
 def test_history_that_was_asked_for_before_an_answer_came_shows_the_answer_too(ann: Person) -> None:
     page = ann.start("hello")
     page.get_by_label("Name", exact=True).fill("Ada")
-    held = late(page, "POST", re.compile(r"/-/runs/\w+/steps/name"))
+    held = Held(page, "**/steps/name")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="History").click()
     expect(page.locator(".history li")).to_have_text([re.compile("version 1")])
-    followed(page, held)
+    held.arrives()
     expect(page.locator(".history li")).to_have_text([re.compile("Your name to Ada"), re.compile("version 1")])
 
 
 def test_history_that_comes_after_the_answer_shows_the_answer(ann: Person) -> None:
     page = ann.start("hello")
     page.get_by_label("Name", exact=True).fill("Ada")
-    held = Held(page, "GET", re.compile("/history"))
+    held = Held(page, re.compile("/history"), is_answered=True)
     page.get_by_role("link", name="History").click()
     held.wait()
-    held.is_over = True
+    held.stop()
     page.get_by_label("Name", exact=True).press("Enter")
     expect(page.locator("#step-language.open")).to_be_visible()
     held.arrives()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import Person
-from tests.e2e.late import followed, late
+from tests.e2e.late import Held
 
 NOTES = re.compile("/-/notes")
 
@@ -25,16 +25,16 @@ def field(page: Page) -> Locator:
 
 
 @pytest.fixture
-def held(page: Page, field: Locator) -> list[Route]:
+def held(page: Page, field: Locator) -> Held:
     """Two notes of which none has arrived, and words for a third one."""
-    routes = late(page, "POST", NOTES)
-    with page.expect_request(NOTES):
-        write(page, field, "one")
+    held = Held(page, NOTES, "POST")
+    write(page, field, "one")
+    held.wait()
     write(page, field, "two")
     page.keyboard.type("three")
     expect(unsent(page)).to_have_text(["one", "two"])
-    assert [(route.request.post_data_json or {})["text"] for route in routes] == ["one"]
-    return routes
+    assert [(each.post_data_json or {})["text"] for each in held.requests] == ["one"]
+    return held
 
 
 def write(page: Page, field: Locator, words: str) -> None:
@@ -52,14 +52,12 @@ def notes(page: Page) -> Locator:
     return page.locator("#messages .note .text")
 
 
-def test_field_is_empty_at_once_and_notes_arrive_one_after_the_other(
-    page: Page, field: Locator, held: list[Route]
-) -> None:
-    with page.expect_request(NOTES):
-        followed(page, held)
+def test_field_is_empty_at_once_and_notes_arrive_one_after_the_other(page: Page, field: Locator, held: Held) -> None:
+    held.arrives()
+    held.wait()
     expect(notes(page)).to_have_text(["one"])
     expect(unsent(page)).to_have_text(["two"])
-    followed(page, held)
+    held.arrives()
     expect(notes(page)).to_have_text(["one", "two"])
     expect(unsent(page)).to_have_count(0)
     expect(field).to_have_value("three")
@@ -71,9 +69,9 @@ def test_field_is_empty_at_once_and_notes_arrive_one_after_the_other(
 
 
 def test_notes_that_cannot_be_sent_are_back_in_the_field_before_what_is_typed(
-    ann: Person, page: Page, field: Locator, held: list[Route]
+    ann: Person, page: Page, field: Locator, held: Held
 ) -> None:
-    held[0].abort()
+    held.breaks()
     expect(field).to_have_value("one\ntwo\nthree")
     expect(page.locator("#assistant").get_by_role("alert")).to_contain_text("The server does not answer")
     expect(unsent(page)).to_have_count(0)
@@ -87,26 +85,24 @@ def test_notes_that_cannot_be_sent_are_back_in_the_field_before_what_is_typed(
     ann.problems.clear()  # The browser says of a request that failed that it failed.
 
 
-def test_notes_that_are_on_their_way_as_the_page_goes_are_not_lost(
-    page: Page, field: Locator, held: list[Route]
-) -> None:
+def test_notes_that_are_on_their_way_as_the_page_goes_are_not_lost(page: Page, field: Locator, held: Held) -> None:
     page.reload()
     expect(field).to_have_value("one\ntwo\nthree")
-    assert len(held) == 1
+    assert len(held.requests) == 1
 
 
 def test_notes_that_are_on_their_way_are_known_to_the_next_page_of_a_tab_that_died(
-    ann: Person, page: Page, held: list[Route]
+    ann: Person, page: Page, held: Held
 ) -> None:
     with ann.context.expect_page() as opened:
         page.evaluate("window.open(location.href)")  # It begins with what the tab would have left behind.
     expect(opened.value.get_by_label("Note")).to_have_value("one\ntwo\nthree")
-    assert len(held) == 1
+    assert len(held.requests) == 1
 
 
 def test_nothing_is_sent_where_nothing_is_written(page: Page, field: Locator) -> None:
-    routes = late(page, "POST", NOTES)
+    held = Held(page, NOTES, "POST")
     field.press("Enter")
     page.get_by_role("button", name="Add note").click()
     expect(unsent(page)).to_have_count(0)
-    assert routes == []
+    assert held.requests == []
