@@ -17,7 +17,13 @@ interface Opening {
   at: string;
   typed: string;
   replaces: boolean; // Typing on a cell replaces what is in it; typing that follows Enter or a click does not.
-  hasGoneOn: boolean;
+  left: Left | null; // Where its cell was left already.
+}
+
+/** Where somebody went on to, and what they had done until then. */
+interface Left {
+  to: Element | null;
+  deeds: number;
 }
 
 let opening: Opening | null = null;
@@ -39,6 +45,8 @@ export function noticeDeed(): void {
   deeds += 1;
 }
 
+const mark = (): Left => ({ to: document.activeElement, deeds });
+
 /** Take in a key that was pressed before the field of its cell was there; tell whether it was. */
 export function pressedEarly(event: KeyboardEvent, cell: HTMLTableCellElement): boolean {
   const now = opening;
@@ -47,9 +55,9 @@ export function pressedEarly(event: KeyboardEvent, cell: HTMLTableCellElement): 
   else if (event.key === "Backspace") now.typed = now.typed.slice(0, -1);
   else if (["Enter", "Tab", "Escape"].includes(event.key)) {
     opening = null;
-    now.hasGoneOn = true;
     if (event.key === "Escape") now.typed = "";
     else goOn(cell, event.key === "Enter" ? "down" : event.shiftKey ? "before" : "next");
+    now.left = mark();
   }
   return true;
 }
@@ -59,7 +67,7 @@ export async function edit(cell: HTMLTableCellElement, typed = ""): Promise<void
   const form = formIn(cell);
   if (form && !isBusy(form)) return form.querySelector<HTMLElement>(FIELD)?.focus({ preventScroll: true });
   if (!canEdit(cell) || opening?.at === placeOf(cell)) return;
-  const mine: Opening = { at: placeOf(cell), typed, replaces: typed !== "", hasGoneOn: false };
+  const mine: Opening = { at: placeOf(cell), typed, replaces: typed !== "", left: null };
   opening = mine;
   const record = recordOf(cell);
   const address = addressOf(record, `cells/${cell.dataset["field"]}`);
@@ -70,11 +78,11 @@ export async function edit(cell: HTMLTableCellElement, typed = ""): Promise<void
   }
   if (opening === mine) opening = null;
   if (answer.status !== 200 || !now) return complain(lost(answer, mine.typed));
-  const isHere = !mine.hasGoneOn && isStillAt(now);
+  const isHere = !mine.left && isStillAt(now);
   if (formIn(now) || (!isHere && !mine.typed)) return;
   before.set(now, [...now.childNodes]);
   showForm(now, answer.text, mine.typed, mine.replaces);
-  if (!isHere) await save(now, "stay"); // Whoever went on meant what they typed.
+  if (!isHere) await save(now, "stay", mine.left); // Whoever went on meant what they typed.
 }
 
 /** What is said where a field did not come, and what was typed for it has no place. */
@@ -126,8 +134,8 @@ async function reread(cell: HTMLTableCellElement): Promise<void> {
   if (answer.status === 200) takeRow(answer.text);
 }
 
-/** Save what was typed, and go on at once; what is wrong with it is said in the cell. */
-export async function save(cell: HTMLTableCellElement, after: After): Promise<void> {
+/** Save what was typed, and go on at once; what is wrong with it is said in the cell, which may be left already. */
+export async function save(cell: HTMLTableCellElement, after: After, early: Left | null = null): Promise<void> {
   const form = formIn(cell);
   if (!form || isBusy(form)) return;
   if (form.querySelector(".sending")) {
@@ -150,7 +158,7 @@ export async function save(cell: HTMLTableCellElement, after: After): Promise<vo
     goOn(cell, after);
   }
   form.inert = true; // After the focus has gone on: what is typed from now on is for where it is then.
-  const [left, then] = [document.activeElement, deeds];
+  const left = after === "stay" ? early : mark();
   const answer = await inTurn(() => post(addressOf(recordOf(cell)), values));
   form.removeAttribute("aria-busy");
   form.inert = false;
@@ -161,7 +169,7 @@ export async function save(cell: HTMLTableCellElement, after: After): Promise<vo
     return;
   }
   // It was thought to be done: who did nothing since goes on where it is mended.
-  if (after !== "stay" && deeds === then && isStillAt(left)) go(cell);
+  if (left && left.deeds === deeds && isStillAt(left.to)) go(cell);
   if ([422, 409].includes(answer.status) && answer.text.includes("cell-editor")) {
     showForm(cell, answer.text);
     const next = formIn(cell);

@@ -88,6 +88,16 @@ def test_what_is_typed_goes_into_the_cell_that_was_clicked_last(table: Page) -> 
     has(table, "priority", "3", "5")
 
 
+def test_keys_that_are_meant_for_another_cell_are_not_typed_into_a_field_that_is_late(table: Page) -> None:
+    held = Held(table, FIELD, "GET")
+    cell(table, "Milk", "priority").click()
+    cell(table, "Bread", "done").locator("button").focus()
+    table.keyboard.press("Space")
+    expect(cell(table, "Bread", "done").get_by_role("checkbox")).to_be_checked()
+    held.arrives()
+    has(table, "priority", "3", "3")
+
+
 def test_cell_that_is_typed_into_again_while_it_is_stored_has_the_last_word(table: Page) -> None:
     held = Held(table, RECORD, "POST")
     table.keyboard.type("5")
@@ -130,6 +140,18 @@ def test_who_did_nothing_since_is_called_back_to_what_was_refused(table: Page, k
     expect(field).to_have_value("9")
     expect(field).to_be_focused()
     expect(table.locator(".cell-editor")).to_have_count(1)
+
+
+def test_who_was_quicker_than_the_field_is_called_back_to_what_was_refused(table: Page) -> None:
+    held = Held(table, FIELD, "GET")
+    table.keyboard.press("9")
+    table.keyboard.press("Enter")
+    expect(cell(table, "Bread", "priority")).to_be_focused()
+    held.let_go()
+    field = cell(table, "Milk", "priority").locator("input[name=priority]")
+    expect(cell(table, "Milk", "priority")).to_contain_text("5")
+    expect(field).to_have_value("9")
+    expect(field).to_be_focused()
 
 
 def test_who_types_on_is_not_called_back_to_what_was_refused(table: Page) -> None:
