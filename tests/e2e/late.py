@@ -8,6 +8,24 @@ import time
 from playwright.sync_api import APIResponse, Page, Request, Route
 
 
+def intercept(page: Page) -> None:
+    """Make sure that the browser tells us of each request of a page, from now to its end.
+
+    For a moment after the first route of a page is set, and after its last one is taken away, what is asked passes by
+    unseen or is never answered.
+    """
+    seen = list[str]()
+
+    def see(route: Route) -> None:
+        seen.append(route.request.url)
+        route.continue_()
+
+    script = page.evaluate("document.querySelector('script[src]').src")
+    page.route(script, see)
+    while not seen:
+        page.evaluate("address => fetch(address).then((answer) => answer.text())", script)
+
+
 class Held:
     """Holds back what a page asks of an address, one after the other, until it may arrive."""
 
@@ -25,6 +43,7 @@ class Held:
         self._page, self._method, self._is_answered = page, method, is_answered
         self._routes: list[tuple[Route, APIResponse | None]] = []
         self._is_over = False
+        intercept(page)
         page.route(address, self._take)
 
     @property

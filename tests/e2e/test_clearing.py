@@ -87,10 +87,11 @@ def test_a_page_that_could_not_ask_anew_does_so_when_it_is_back(page: Page, othe
     page.route_web_socket(re.compile("/-/live"), through)
     with page.expect_websocket():
         page.reload()
-    page.route(ANEW, lambda route: route.abort())
+    held = Held(page, ANEW)
+    clear(other)
     with page.expect_event("requestfailed"):
-        clear(other)
-    page.unroute(ANEW)
+        held.breaks()
+    held.stop()
     expect(notes(page)).to_have_text(["one"])
     sockets[-1].close(code=1012)
     expect(notes(page)).to_have_count(0)
