@@ -248,6 +248,34 @@ async def test_cancelled_while_running_stops_at_its_next_call(made: Room, functi
     assert row.stop == 0
 
 
+def breaks(job: Job) -> None:
+    GATE.came(job.id)
+    assert GATE.go.wait(20)
+    raise OSError("what it worked on is gone")
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+async def test_what_fails_after_it_was_asked_to_stop_is_cancelled_and_has_not_failed(made: Room, retries: int) -> None:
+    row = await made.ask(breaks, Options(retries=retries))
+    await reached()
+    assert await made.jobs.cancel(row.id, OWNER) is not None
+    GATE.go.set()
+    row = await made.when(row.id, jobs.CANCELLED)
+    assert (row.reason, row.trace, row.error_id, row.stop) == ("Cancelled.", None, None, 0)
+    assert GATE.calls == [row.id]
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+async def test_what_fails_when_nobody_waits_for_it_any_more_is_cancelled_and_says_why(made: Room, retries: int) -> None:
+    row = await made.ask(breaks, Options(retries=retries))
+    await reached()
+    made.does.overtakes[row.id] = "The run was deleted."
+    GATE.go.set()
+    row = await made.when(row.id, jobs.CANCELLED)
+    assert (row.reason, row.trace, row.error_id) == ("The run was deleted.", None, None)
+    assert GATE.calls == [row.id]
+
+
 async def test_cancelled_while_it_waits_to_be_tried_again_is_not_tried_again(made: Room) -> None:
     GATE.fails = 1
     row = await made.ask(plain, Options(retries=3, backoff_s=0.2))

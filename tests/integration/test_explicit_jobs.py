@@ -17,6 +17,7 @@ from pipulate.jobs.local import LocalJobs
 from pipulate.security.capability import OWNER
 from pipulate.storage import jobs, ledger, lookups
 from pipulate.storage.jobs import JobRow
+from pipulate.workflows.background import CHANGED, DELETED
 from tests.support.explicit import Tab
 from tests.support.longwork import COUNTS, GATE, Gate, written
 from tests.support.plugins import cleaned
@@ -384,6 +385,26 @@ async def test_deleted_run_stops_its_job_and_an_erased_one_takes_it_along(tab: C
     await tab.browser.post(f"/-/runs/{tab.run}/purge", {}, htmx=True, headers=tab.headers)
     assert await engine.db.read(jobs.find, row.id) is None
     assert await engine.db.read(jobs.lines, row.id) == []
+
+
+@pytest.mark.parametrize("what", ["delete", "revert"])
+async def test_job_that_fails_over_what_became_of_its_run_has_not_failed(
+    tab: Counter, gate: Gate, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.go.clear()
+    await tab.start()
+    await gate.come()
+    background = tab.application.site.engine.background
+    monkeypatch.setattr(background, "changed", lambda _: None)  # What stops such jobs comes late.
+    gate.fails = True
+    if what == "delete":
+        await tab.browser.post(f"/-/runs/{tab.run}/delete", {}, htmx=True, headers=tab.headers)
+    else:
+        await tab.post("revert", step_id="words")
+    gate.go.set()
+    row = await tab.idle()
+    gate.fails = False
+    assert (row.status, row.reason, row.trace) == (jobs.CANCELLED, DELETED if what == "delete" else CHANGED, None)
 
 
 async def fails_while_its_plugin_becomes(source: str, tab: Counter, gate: Gate) -> JobRow:

@@ -15,6 +15,7 @@ from pipulate.jobs.local import LocalJobs
 from pipulate.jobs.port import Jobs, Options, Request
 from pipulate.jobs.transact import TransactJobs
 from pipulate.storage import jobs
+from pipulate.storage.database import Transaction
 from pipulate.storage.jobs import JobRow
 from tests.support.store import Store
 
@@ -29,10 +30,14 @@ class Calls:
     def __init__(self) -> None:
         self.functions: dict[str, Callable[..., Any]] = {}
         self.obstacles: dict[str, str] = {}
+        self.overtakes: dict[str, str] = {}
         self.waits_for_others = False
 
     def obstacle(self, row: JobRow) -> str:
         return self.obstacles.get(row.id, "")
+
+    def overtaken(self, tx: Transaction, row: JobRow) -> str:  # noqa: ARG002 - as the port has it
+        return self.overtakes.get(row.id, "")
 
     async def do(self, doing: Doing) -> None:
         args = json.loads(doing.row.args)

@@ -26,6 +26,7 @@ from pipulate.jobs.doing import Doing
 from pipulate.jobs.port import Jobs, Options, Request
 from pipulate.security.sealing import seal, unseal
 from pipulate.security.who import Who
+from pipulate.storage.database import Transaction
 from pipulate.storage.jobs import JobRow
 from pipulate.storage.ledger import Author
 from pipulate.storage.records.rows import Operation
@@ -175,6 +176,10 @@ class Long:
     def obstacle(self, row: JobRow) -> str:
         """Return in words why a job cannot be done now."""
         return "" if row.app in self._records.resources else NOT_THERE
+
+    def overtaken(self, tx: Transaction, row: JobRow) -> str:  # noqa: ARG002 - as the port has it
+        """Return "": what comes of it is waited for to the end."""
+        return ""
 
     async def do(self, doing: Doing) -> None:
         """Do it; what it did when it is stopped stays, and can be taken back, or gone on with."""

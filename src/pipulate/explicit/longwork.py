@@ -31,7 +31,7 @@ from pipulate.storage.jobs import JobRow
 from pipulate.storage.ledger import Written
 from pipulate.storage.profiles import Profile
 from pipulate.workflows.asking import JobView
-from pipulate.workflows.background import CHANGED, DELETED, LOCKED, NOT_INSTALLED, OTHER_CODE
+from pipulate.workflows.background import CHANGED, DELETED, LOCKED, NOT_INSTALLED, OTHER_CODE, overtaken
 from pipulate.workflows.handed import Progress
 from pipulate.workflows.source import file_digest
 from pipulate.workflows.work import progress_in
@@ -155,6 +155,10 @@ class LongWork:
         if row.code is not None and row.code != _digest(app.instance):
             return OTHER_CODE
         return ""
+
+    def overtaken(self, tx: Transaction, row: JobRow) -> str:
+        """Return in words what happened to the run since a job was asked for, "" where its result is waited for."""
+        return overtaken(tx, row, self.order(row))
 
     async def do(self, doing: Doing) -> None:
         """Call the function of a job and store what it returns."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pipulate.jobs.doing import Doing
+from pipulate.storage.database import Transaction
 from pipulate.storage.jobs import JobRow
 
 
@@ -71,6 +72,10 @@ class Kind(Protocol):
 
     def obstacle(self, row: JobRow) -> str:
         """Return in words why a job cannot be done with the code there is now, "" where it can."""
+        ...
+
+    def overtaken(self, tx: Transaction, row: JobRow) -> str:
+        """Return in words why nobody waits for what comes of a job any more, "" where somebody does."""
         ...
 
     async def do(self, doing: Doing) -> None:

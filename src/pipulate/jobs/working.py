@@ -163,26 +163,40 @@ class Working:
         return None
 
     async def _failed(self, doing: Doing, error: BaseException) -> JobRow | None:
-        """Write down that an attempt failed; return the job where another one is to follow."""
+        """Write down that an attempt failed; return the job where another one is to follow.
+
+        What code comes to that nobody waits for any more, or that was asked to stop, is no failure: what it worked on
+        may have been taken from under it.
+        """
         await self._last_words(doing)
         row, reference = doing.row, error_id()
+        if overtaken := await self._db.read(self.kinds[row.kind].overtaken, row):
+            await self._cancelled(row, overtaken)
+            return None
         trace = traced(error)
         reason = str(error) if isinstance(error, JobError | ModelError) else "The app made an error in this step."
-        _log.error("job.failed", job=row.id, step=row.step, app=row.app, attempt=row.attempt, error_id=reference,
-                   exc_info=error)  # fmt: skip
+        next_one = None
         if row.failures < row.retries:
             wait_s = backoff_s(row.backoff_s, row.failures)
             start_at = to_text(self._clock.now() + timedelta(seconds=wait_s))
             next_one = await self._db.write(jobs.again, row.id, row.attempt, start_at, reason, trace, reference)
-            if next_one is not None:
-                return next_one
-            await self._end(row, jobs.CANCELLED, "Cancelled.")  # Somebody asked for that meanwhile.
-            return None
-        await self._end(row, jobs.FAILED, reason, trace=trace, error_id=reference)
-        return None
+            has_failed = next_one is not None
+        else:
+            has_failed = await self._end(row, jobs.FAILED, reason, trace=trace, error_id=reference, unless_stopped=True)
+        if has_failed:
+            _log.error("job.failed", job=row.id, step=row.step, app=row.app, attempt=row.attempt, error_id=reference,
+                       exc_info=error)  # fmt: skip
+        else:
+            await self._cancelled(row, "Cancelled.")
+        return next_one
 
-    async def _end(self, row: JobRow, status: str, reason: str, **what: Any) -> None:
-        await self._db.write(jobs.end, row.id, row.attempt, status, self._now(), reason=reason, **what)
+    async def _cancelled(self, row: JobRow, reason: str) -> None:
+        """Write down that an attempt came to nothing, and was not to come to anything any more."""
+        _log.info("job.failed_too_late", job=row.id, step=row.step, app=row.app, reason=reason)
+        await self._end(row, jobs.CANCELLED, reason)
+
+    async def _end(self, row: JobRow, status: str, reason: str, **what: Any) -> bool:
+        return await self._db.write(jobs.end, row.id, row.attempt, status, self._now(), reason=reason, **what)
 
     async def _write_down(self, doing: Doing) -> None:
         """Keep what a job says, and hear from other processes that it is to stop."""

@@ -150,6 +150,10 @@ class Reports:
             return f"The report {row.app} makes no {row.payload['maker']!r} any more. Put it back and go on, or cancel."
         return _OTHER if row.code is not None and row.code != report.digest else ""
 
+    def overtaken(self, tx: Transaction, row: JobRow) -> str:  # noqa: ARG002 - as the port has it
+        """Return "": what comes of it is waited for to the end."""
+        return ""
+
     async def do(self, doing: Doing) -> None:
         """Call what makes a file, and keep the file."""
         row = doing.row

@@ -285,15 +285,19 @@ def end(
     reason: str = "",
     trace: str | None = None,
     error_id: str | None = None,
+    unless_stopped: bool = False,
 ) -> bool:
-    """Say what came of an attempt; False, and nothing changed, where the job has ended or another attempt runs."""
+    """Say what came of an attempt; False, and nothing changed, where the job has ended or another attempt runs.
+
+    With `unless_stopped` also where somebody has asked it to stop.
+    """
     return bool(
         tx.run(
             "UPDATE jobs SET status = :status, ended_at = :at, result = :result, reason = :reason, trace = :trace,"
             " error_id = :error_id, stop = 0"
-            " WHERE id = :job AND attempt = :attempt AND ended_at IS NULL",
+            " WHERE id = :job AND attempt = :attempt AND ended_at IS NULL AND stop <= :most",
             job=job, attempt=attempt, status=status, at=at, result=result, reason=journal.storable(reason),
-            trace=journal.storable(trace) if trace else None, error_id=error_id,
+            trace=journal.storable(trace) if trace else None, error_id=error_id, most=int(not unless_stopped),
         )
     )  # fmt: skip
 

@@ -31,6 +31,7 @@ from pipulate.jobs.doing import Doing
 from pipulate.jobs.port import Jobs, Request, row_of
 from pipulate.jobs.stopping import Stopped
 from pipulate.storage import asked, jobs, journal, ledger, lookups
+from pipulate.storage.database import Transaction
 from pipulate.storage.jobs import JobRow
 from pipulate.storage.ledger import Author, Written
 from pipulate.workflows import values
@@ -52,6 +53,22 @@ DELETED: Final = "The run was deleted."
 LOCKED: Final = "The run was locked meanwhile. Unlock it and try again."
 NOT_INSTALLED: Final = "The app {} was not there when this was to begin. Put its file back and go on, or cancel this."
 OTHER_CODE: Final = "The app was changed after this was asked for. Go on with the new code, or cancel this."
+
+
+def overtaken(tx: Transaction, row: JobRow, order: Sequence[str] | None) -> str:
+    """Return in words what happened to the run of a job since it was asked for, "" where its result is waited for.
+
+    Args:
+        tx: The transaction.
+        row: A job of a step.
+        order: Names of all steps of its app, in order; None where it is not installed.
+    """
+    try:
+        if ledger.find(tx, row.run or "").deleted_at is not None:
+            return DELETED
+    except RunNotFoundError:
+        return DELETED
+    return CHANGED if order is not None and asked.is_overtaken(tx, row, order) else ""
 
 
 class Background:
@@ -178,9 +195,8 @@ class Background:
             order = find(row) if find is not None else None
             if order is None:
                 continue
-            is_gone = kind == journal.DELETED
-            if is_gone or await self._db.read(asked.is_overtaken, row, order):
-                await self.jobs.cancel(row.id, row.owner, DELETED if is_gone else CHANGED)
+            if reason := await self._db.read(overtaken, row, order):
+                await self.jobs.cancel(row.id, row.owner, reason)
             elif row.status == jobs.PARKED and kind == journal.EDIT_CANCELLED:
                 await self.jobs.resume(row.id, row.owner, row.code)
 
@@ -201,6 +217,10 @@ class Background:
         if row.code is not None and step.digest is not None and row.code != step.digest:
             return OTHER_CODE
         return ""
+
+    def overtaken(self, tx: Transaction, row: JobRow) -> str:
+        """Return in words what happened to the run since a job was asked for, "" where its result is waited for."""
+        return overtaken(tx, row, self._order(row))
 
     async def do(self, doing: Doing) -> None:
         """Call the step of a job and store what it returns."""

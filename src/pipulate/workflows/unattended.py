@@ -25,6 +25,7 @@ from pipulate.jobs.stopping import Stopped
 from pipulate.security.sealing import seal, unseal
 from pipulate.security.who import Who
 from pipulate.storage import jobs, lookups, scheduled, schedules
+from pipulate.storage.database import Transaction
 from pipulate.storage.jobs import JobRow
 from pipulate.storage.ledger import Author
 from pipulate.storage.schedules import Given, ScheduleRow
@@ -58,6 +59,10 @@ class Unattended:
     def obstacle(self, row: JobRow) -> str:
         """Return in words why a job cannot be done with the code there is now."""
         return missing_app(self._engine, row.app or "")
+
+    def overtaken(self, tx: Transaction, row: JobRow) -> str:  # noqa: ARG002 - as the port has it
+        """Return "": what comes of it is waited for to the end."""
+        return ""
 
     async def do(self, doing: Doing) -> None:
         """Start the run of a schedule, or take up the one that was started, and go on to its end."""
