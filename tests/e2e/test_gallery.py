@@ -50,6 +50,8 @@ def go_to(somebody: Person, app: str, title: str) -> Page:
 
 def press(page: Page, step: str) -> None:
     """Press the button of an entry, and wait for its result."""
+    if step == "markdown_editor":  # The preview of what is there moves the button as it comes.
+        expect(page.locator(f"#step-{step} .preview")).not_to_be_empty()
     page.locator(f"#step-{step}").get_by_role("button", name="Continue").last.click()
     expect(page.locator(f"#step-{step}.done")).to_be_visible(timeout=60_000)
 
