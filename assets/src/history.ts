@@ -27,8 +27,9 @@ async function follow(): Promise<void> {
   if (!open || isAsking || wanted <= Number(open.dataset["version"])) return;
   isAsking = true;
   const headers = { "HX-Request": "true", "X-Pipulate-Tab": tab() };
-  const answer = await fetch(`/-/runs/${run}/history`, { headers }).catch(() => null); // The socket tells again.
-  const text = answer?.ok ? await answer.text() : "";
+  const text = await fetch(`/-/runs/${run}/history`, { headers })
+    .then((answer) => (answer.ok ? answer.text() : ""))
+    .catch(() => ""); // It did not come, or broke off; the next news asks again.
   isAsking = false;
   const next = parsed(text).querySelector<HTMLElement>("[data-history]");
   if (!next) return;
